@@ -1,0 +1,1 @@
+"""The road a frame travels: source, detector, track, window, lifter, renderer, exports."""

@@ -1,0 +1,193 @@
+"""The only things that pass between rooms: Frame, Pose2D, Window, Pose3D.
+
+All are frozen dataclasses around numpy arrays. Nobody writes into an array after it was put into one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.skeletons import COCO_17, H36M_17
+
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+
+class Origin(IntEnum):
+    """How a joint's value came about. The value is stored in arrays, the label goes into files."""
+
+    MEASURED = 0
+    INTERPOLATED = 1
+    HELD = 2
+    SWAP_REPAIRED = 3
+    MISSING = 4
+
+    @property
+    def label(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+
+def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: type) -> None:
+    """Raise ``ValueError`` unless the array has this shape (``None`` = any length) and dtype."""
+    fits = array.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        wanted = [want if want is not None else "any" for want in shape]
+        raise ValueError(
+            f"{name}: expected shape {wanted} of {np.dtype(dtype).name}, "
+            f"found {list(array.shape)} of {array.dtype.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        index: number of the frame in its source, from 0, without holes for files.
+        time_s: media time from the container, or the capture clock; strictly increasing in a source.
+        image: uint8 [H, W, 3], BGR, upright (rotation metadata is already applied).
+    """
+
+    index: int
+    time_s: float
+    image: U8
+
+    def __post_init__(self) -> None:
+        _expect("Frame.image", self.image, (None, None, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose2D:
+    """The keypoints of one person in one frame, COCO-17 order.
+
+    Attributes:
+        frame_index, time_s: those of the frame.
+        track_id: stable number of the person, from 0.
+        xy_px: float32 [17, 2], pixels of the upright picture, x right, y down; NaN where missing.
+        score: float32 [17] in 0..1; 0 where missing.
+        bbox_px: float32 [4], x0, y0, x1, y1; NaN when there is no person.
+        origin: uint8 [17], values of ``Origin``.
+    """
+
+    frame_index: int
+    time_s: float
+    track_id: int
+    xy_px: F32
+    score: F32
+    bbox_px: F32
+    origin: U8
+
+    def __post_init__(self) -> None:
+        joints = len(COCO_17)
+        _expect("Pose2D.xy_px", self.xy_px, (joints, 2), np.float32)
+        _expect("Pose2D.score", self.score, (joints,), np.float32)
+        _expect("Pose2D.bbox_px", self.bbox_px, (4,), np.float32)
+        _expect("Pose2D.origin", self.origin, (joints,), np.uint8)
+
+    @staticmethod
+    def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose2D:
+        """The row of a frame in which the person was not found."""
+        joints = len(COCO_17)
+        return Pose2D(
+            frame_index,
+            time_s,
+            track_id,
+            np.full((joints, 2), np.nan, np.float32),
+            np.zeros(joints, np.float32),
+            np.full(4, np.nan, np.float32),
+            np.full(joints, Origin.MISSING, np.uint8),
+        )
+
+    @property
+    def is_missing(self) -> bool:
+        """True when no joint has a value."""
+        return bool((self.origin == Origin.MISSING).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The lifter's input for one target frame of one person.
+
+    Attributes:
+        track_id: the person.
+        target_index: frame number of the target frame.
+        target_time_s: its time.
+        time_s: float64 [T], times of the window's frames (edge frames repeated where padded).
+        keypoints: float32 [T, 17, 3], Human3.6M-17 order, (x, y, confidence), normalised by the person
+            as ``pipeline.normalise`` describes; 0, 0, 0 where missing.
+        rotation: float32 [3, 3], takes camera axes to the axes of the window's view
+            (``x_view = rotation @ x_camera``).
+        score: float32 [17], confidence of the target frame's joints.
+        origin: uint8 [17], provenance of the target frame's joints.
+    """
+
+    track_id: int
+    target_index: int
+    target_time_s: float
+    time_s: NDArray[np.float64]
+    keypoints: F32
+    rotation: F32
+    score: F32
+    origin: U8
+
+    def __post_init__(self) -> None:
+        joints = len(H36M_17)
+        _expect("Window.time_s", self.time_s, (None,), np.float64)
+        _expect("Window.keypoints", self.keypoints, (len(self.time_s), joints, 3), np.float32)
+        _expect("Window.rotation", self.rotation, (3, 3), np.float32)
+        _expect("Window.score", self.score, (joints,), np.float32)
+        _expect("Window.origin", self.origin, (joints,), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose3D:
+    """The 3D joints of one person in one frame, Human3.6M-17 order.
+
+    Attributes:
+        track_id, frame_index, time_s: as in ``Pose2D``.
+        xyz_m: float32 [17, 3], metres, relative to the pelvis, camera axes (x right, y down, z away from
+            the camera), of a body of 1.70 m unless scaled; NaN where missing.
+        score: float32 [17] in 0..1.
+        origin: uint8 [17], values of ``Origin``.
+        settled: True when the whole look-ahead of the lifter was available (or the source ended).
+    """
+
+    track_id: int
+    frame_index: int
+    time_s: float
+    xyz_m: F32
+    score: F32
+    origin: U8
+    settled: bool
+
+    def __post_init__(self) -> None:
+        joints = len(H36M_17)
+        _expect("Pose3D.xyz_m", self.xyz_m, (joints, 3), np.float32)
+        _expect("Pose3D.score", self.score, (joints,), np.float32)
+        _expect("Pose3D.origin", self.origin, (joints,), np.uint8)
+
+    @staticmethod
+    def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose3D:
+        """The row of a frame for which there is no pose."""
+        joints = len(H36M_17)
+        return Pose3D(
+            track_id,
+            frame_index,
+            time_s,
+            np.full((joints, 3), np.nan, np.float32),
+            np.zeros(joints, np.float32),
+            np.full(joints, Origin.MISSING, np.uint8),
+            True,
+        )
+
+    @property
+    def is_missing(self) -> bool:
+        """True when no joint has a value."""
+        return bool((self.origin == Origin.MISSING).all())
