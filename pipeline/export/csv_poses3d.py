@@ -1,0 +1,47 @@
+"""3D joints as CSV: ``poses3d.csv``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.export import csv_text
+from pipeline.export.part_file import ClosesItself, PartFile
+from pipeline.skeletons import H36M_17
+from pipeline.types import Pose3D
+
+DECIMALS_M = 5
+_KEY = ["frame", "time_s", "track_id"]
+_CELLS = ("x_m", "y_m", "z_m", "score", "origin")
+
+COLUMNS = [*_KEY, "joint", *_CELLS]
+WIDE_COLUMNS = [*_KEY, "settled", *csv_text.wide_columns(H36M_17.joints, _CELLS)]
+
+
+class CsvPoses3D(ClosesItself):
+    """Writes ``Pose3D``: metres, relative to the pelvis, camera axes (x right, y down, z away).
+
+    Args:
+        path: the result; written as ``NAME.part`` and renamed by ``close``.
+        wide: one row per frame and person (with ``settled`` as 1 or 0) instead of one row per joint.
+
+    Raises:
+        ExportError: the file can't be opened or written.
+    """
+
+    def __init__(self, path: Path, wide: bool = False) -> None:
+        self._wide = wide
+        self._file = PartFile(path)
+        self._file.append(csv_text.header(WIDE_COLUMNS if wide else COLUMNS))
+
+    def write(self, item: Pose3D) -> None:
+        """Append the rows of one pose; a missing pose gives its rows with empty values."""
+        head = csv_text.key(item.frame_index, item.time_s, item.track_id)
+        cells = csv_text.joint_cells(item.xyz_m, DECIMALS_M, item.score, item.origin)
+        if self._wide:
+            self._file.append(csv_text.wide_row(f"{head},{int(item.settled)}", cells))
+        else:
+            self._file.append(csv_text.tidy_rows(head, H36M_17.joints, cells))
+
+    def close(self) -> None:
+        """Give the file its name."""
+        self._file.close()

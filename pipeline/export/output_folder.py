@@ -1,0 +1,54 @@
+"""The output folder, checked before any work is done."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.errors import ConfigError, ExportError
+from pipeline.export.part_file import export_error, part_name
+
+
+def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
+    """Make the folder and make sure that results of these names can be written there.
+
+    A ``NAME.part`` holds the rows of a run that was killed, so it counts as a result too.
+
+    Args:
+        folder: made with its parents if it does not exist.
+        names: file names of the results.
+        overwrite: existing results may be replaced. They are, when the new ones are complete; left-over
+            ``.part`` files are removed now.
+
+    Raises:
+        ConfigError: a result exists and ``overwrite`` is False.
+        ExportError: the folder can't be made or written to, or a result's name is taken by a folder.
+    """
+    results = [folder / name for name in names]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Writing is the only test of writability that is right everywhere.
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"\0" * 4096)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ExportError(f"--out {folder}: a file is in the way; choose another folder with --out") from error
+    except OSError as error:
+        raise export_error(folder, error) from error
+    for result in results:
+        if result.is_dir():
+            raise ExportError(
+                f"can't write {result}: a folder of this name is in the way; move it or choose another --out"
+            )
+    parts = [part_name(result) for result in results]
+    existing = [path.name for path in [*results, *parts] if path.exists()]
+    if existing and not overwrite:
+        raise ConfigError(
+            f"--out {folder} already holds {', '.join(existing)}; "
+            "add --overwrite to replace, or choose another folder with --out"
+        )
+    try:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise export_error(part, error) from error
