@@ -1,0 +1,1 @@
+"""Training data: motion capture, body variation, virtual cameras, keypoint noise."""

@@ -1,0 +1,151 @@
+"""Keypoints as a detector would give them: errors, confidences, swaps and drop-outs.
+
+The sizes are those measured for MoveNet Thunder against triangulated joints, in percent of body height (bias per
+clip, standard deviation per frame); heavier tails on wrists and ankles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.skeletons import COCO_17
+
+F32 = NDArray[np.float32]
+
+#                   nose eyes     ears     shoulders elbows   wrists   hips     knees    ankles
+_BIAS_PERCENT = np.array([0.9, 0.8, 0.8, 0.9, 0.9, 0.9, 0.9, 0.8, 0.8, 0.8, 0.8, 1.5, 1.5, 0.7, 0.7, 0.8, 0.8])
+_NOISE_PERCENT = np.array([0.6, 0.6, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8, 0.8, 1.1, 1.1, 0.8, 0.8, 0.7, 0.7, 0.8, 0.8])
+_TAIL = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 1.0, 1.0, 2.0, 2.0, 0.5, 0.5, 1.0, 1.0, 1.6, 1.6])
+_PAIRS = np.array(COCO_17.pairs)
+_FACE, _ARMS, _LEGS = range(0, 2), range(3, 5), range(5, 8)  # rows of _PAIRS
+_LOWER = np.array([13, 14, 15, 16])
+_HIPS = np.array([11, 12])
+
+
+@dataclass(frozen=True)
+class NoiseRecipe:
+    """How often and how much; probabilities are per window.
+
+    Attributes:
+        scale: multiplies all errors; its spread between windows is log-normal with ``scale_sigma``.
+        swap, joint_dropout, lower_body, frame_dropout, sparse: probabilities of left/right swap bursts, of joints
+            missing for 3-30 frames, of a window without legs, of missing frames in a row, and of a detector that
+            sees every second to fifth frame only.
+        random_frames: fraction of all frames that go missing one by one (for evaluation).
+    """
+
+    scale: float = 1.1
+    scale_sigma: float = 0.45
+    swap: float = 0.1
+    joint_dropout: float = 0.25
+    lower_body: float = 0.1
+    frame_dropout: float = 0.08
+    sparse: float = 0.05
+    random_frames: float = 0.0
+
+
+TRAINING = NoiseRecipe()
+CLEAN = NoiseRecipe(0, 0, 0, 0, 0, 0, 0)
+DETECTOR_LIKE = NoiseRecipe(1.0, 0.3, 0, 0, 0, 0, 0)
+
+
+def add_noise(
+    xy_px: F32, inside: NDArray[np.bool_], body_px: F32, rate_hz: F32, rng: np.random.Generator, recipe: NoiseRecipe
+) -> tuple[F32, F32]:
+    """Disturb true keypoints.
+
+    Args:
+        xy_px: float32 [B, T, 17, 2], COCO order.
+        inside: bool [B, T, 17], false for joints out of the picture: a detector does not see them.
+        body_px: float32 [B], length of the body in the picture, unit of the errors.
+        rate_hz: float32 [B]; errors stay correlated for about 0.15 s whatever the frame rate.
+        rng: source of all choices.
+        recipe: sizes and probabilities.
+
+    Returns:
+        xy_px float32 [B, T, 17, 2] and confidence float32 [B, T, 17] in 0..1, 0 where missing.
+    """
+    batch, frames = inside.shape[:2]
+    percent = _errors_percent(batch, frames, rate_hz, rng, recipe)
+    xy = xy_px + percent * (body_px / 100)[:, None, None, None]
+    size = np.linalg.norm(percent, axis=-1)
+    confidence = rng.normal(0.8, 0.06, (batch, 1, 17)) + rng.normal(0, 0.05, size.shape) - 0.035 * size
+    if recipe.scale == 0:
+        confidence = np.full_like(confidence, 0.8)
+    confidence = confidence.clip(0.16, 1.0)
+    _swap_sides(xy, confidence, rng, recipe.swap)
+    missing = ~inside
+    _drop_joints(missing, rng, recipe)
+    _drop_frames(missing, rng, recipe)
+    confidence = np.where(missing, 0, confidence)
+    return xy.astype(np.float32), confidence.astype(np.float32)
+
+
+def _errors_percent(
+    batch: int, frames: int, rate_hz: F32, rng: np.random.Generator, recipe: NoiseRecipe
+) -> NDArray[np.float64]:
+    """Errors [B, T, 17, 2] in percent of body height: bias, correlated noise, bursts."""
+    spread = np.exp(rng.normal(0, recipe.scale_sigma, (batch, 1, 1, 1)))
+    bias = rng.normal(0, 1, (batch, 1, 17, 2)) * _BIAS_PERCENT[:, None]
+    keep = np.exp(-1 / (0.15 * rate_hz))[:, None, None]
+    white = rng.normal(0, 1, (frames, batch, 17, 2)).astype(np.float32)
+    slow = np.empty_like(white)
+    slow[0] = white[0]
+    for t in range(1, frames):
+        slow[t] = keep * slow[t - 1] + np.sqrt(1 - keep**2) * white[t]
+    fast = rng.normal(0, 1, (batch, frames, 17, 2))
+    noise = (0.8 * np.moveaxis(slow, 0, 1) + 0.6 * fast) * _NOISE_PERCENT[:, None]
+    # A burst: for a stretch of frames a joint is placed elsewhere, on another limb or the background.
+    burst = _stretches(batch, frames, 17, rng, 0.02 * _TAIL * (recipe.scale > 0), (2, 12))
+    place = rng.normal(0, 6, (batch, 1, 17, 2)) + rng.normal(0, 2, (batch, frames, 17, 2))
+    return recipe.scale * spread * (bias + noise) + np.where(burst[..., None], place, 0)
+
+
+def _stretches(
+    batch: int, frames: int, joints: int, rng: np.random.Generator, probability: F32 | float, length: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """[B, T, J], true for one stretch of ``length`` frames with this probability per joint."""
+    chosen = rng.random((batch, joints)) < probability
+    span = rng.integers(*length, (batch, joints), endpoint=True)
+    start = rng.integers(-length[0], frames, (batch, joints))
+    time = np.arange(frames)[None, :, None]
+    return chosen[:, None] & (time >= start[:, None]) & (time < (start + span)[:, None])
+
+
+def _swap_sides(
+    xy: NDArray[np.float64], confidence: NDArray[np.float64], rng: np.random.Generator, probability: float
+) -> None:
+    batch, frames = confidence.shape[:2]
+    burst = _stretches(batch, frames, 1, rng, probability, (1, 10))[..., 0]
+    kind = rng.integers(0, 4, batch)
+    for row, (left, right) in enumerate(_PAIRS):
+        kinds = [1, 3] if row in _LEGS else [2, 3] if row in _ARMS else [3]
+        now = burst & np.isin(kind, kinds)[:, None]
+        for array in (xy, confidence):
+            mask = now[..., None] if array.ndim == 4 else now
+            a, b = array[:, :, left].copy(), array[:, :, right].copy()
+            array[:, :, left], array[:, :, right] = np.where(mask, b, a), np.where(mask, a, b)
+
+
+def _drop_joints(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
+    batch, frames = missing.shape[:2]
+    some = (rng.random(batch) < recipe.joint_dropout)[:, None, None]
+    missing |= some & _stretches(batch, frames, 17, rng, 0.15, (3, 30))
+    lower = rng.random(batch) < recipe.lower_body
+    missing[np.ix_(lower, np.arange(frames), _LOWER)] = True
+    with_hips = lower & (rng.random(batch) < 0.4)
+    missing[np.ix_(with_hips, np.arange(frames), _HIPS)] = True
+
+
+def _drop_frames(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
+    batch, frames = missing.shape[:2]
+    missing |= _stretches(batch, frames, 1, rng, recipe.frame_dropout, (2, 14))
+    sparse = rng.random(batch) < recipe.sparse
+    every = rng.integers(2, 5, batch, endpoint=True)
+    unseen = (np.arange(frames)[None] + rng.integers(0, 5, batch)[:, None]) % every[:, None] != 0
+    missing |= (sparse[:, None] & unseen)[..., None]
+    if recipe.random_frames:
+        missing |= rng.random((batch, frames, 1)) < recipe.random_frames

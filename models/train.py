@@ -1,0 +1,252 @@
+"""Train a lifter on motion capture.
+
+    python -m models.train --data DIR --out RUN [options]
+
+The state (weights, their moving average, optimisers, step) is stored every few minutes and at the end; the same
+command continues it. ``RUN/log.jsonl`` holds the curve, ``RUN/checkpoint.pt`` the state. The learning rate is constant
+after a warm-up and falls linearly to zero over the last part of ``--steps``, so a run can be prolonged before the fall.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from models.data.batches import make_batch
+from models.data.mocap import WindowSampler, load_mocap
+from models.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
+from models.strided_transformer import Architecture, StridedTransformer
+from models.validation import validate, validation_windows
+from pipeline.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the result of a run, besides architecture and data.
+
+    Attributes:
+        steps, batch: optimiser steps and windows per step.
+        lr, muon_lr: of AdamW (embeddings, norms, heads, convolutions) and Muon (matrices of the encoders).
+        warmup, decay: steps of the rise, fraction of the steps of the fall.
+        ema: decay of the moving average of the weights.
+        target: index of the target frame.
+        weighted: frame-weighted sequence loss (alpha_t) or plain mean.
+        velocity: weight of the velocity term.
+        seed: of data and initial weights.
+    """
+
+    steps: int = 30000
+    batch: int = 64
+    lr: float = 1e-3
+    muon_lr: float = 2e-3
+    warmup: int = 300
+    decay: float = 0.35
+    ema: float = 0.999
+    target: int = 13
+    weighted: bool = True
+    velocity: float = 0.5
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """Factor on the learning rates at a step."""
+        fall = (self.steps - step) / max(1.0, self.steps * self.decay)
+        return max(0.0, min(1.0, (step + 1) / self.warmup, fall))
+
+
+class Batches(IterableDataset[tuple[Tensor, Tensor]]):
+    """Endless training batches (keypoints, truth), each made from its own number: resuming repeats nothing."""
+
+    def __init__(self, data: Path, recipe: Recipe, window: int, first: int) -> None:
+        self.data, self.recipe, self.window, self.first = data, recipe, window, first
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        torch.set_num_threads(1)
+        sampler = WindowSampler(load_mocap(self.data / "train.npz"), self.window, self.recipe.target)
+        number = self.first
+        while True:
+            batch = make_batch(sampler, np.random.default_rng((self.recipe.seed, number)), self.recipe.batch)
+            yield torch.from_numpy(batch.keypoints), torch.from_numpy(batch.truth_m)
+            number += 1
+
+
+class Trainer:
+    """The state of a run."""
+
+    def __init__(self, arch: Architecture, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.step, self.seconds = recipe, 0, 0.0
+        # Augmentation never repeats a window, so dropout only slows the training.
+        self.network = StridedTransformer(arch, dropout=0.0, embedding_dropout=0.0)
+        self.average = deepcopy(self.network).requires_grad_(False)
+        matrices, others = [], []
+        for name, parameter in self.network.named_parameters():
+            inner = name.startswith(("vanilla", "strided")) and parameter.ndim == 2
+            (matrices if inner else others).append(parameter)
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(matrices, lr=recipe.muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=recipe.lr, weight_decay=0.01, betas=(0.9, 0.98)),
+        ]
+        self._base_rates = [recipe.muon_lr, recipe.lr]
+        self.alpha = frame_weights(arch.window, recipe.target) if recipe.weighted else None
+
+    def loss(self, frame: Tensor, sequence: Tensor, truth: Tensor) -> Tensor:
+        """Weighted sequence loss + target-frame loss + velocity term; the pelvis is zero by definition."""
+        frame, sequence, truth = frame[:, 1:], sequence[:, :, 1:], truth[:, :, 1:]
+        total = sequence_mpjpe(sequence, truth, self.alpha) + mpjpe(frame, truth[:, self.recipe.target])
+        if self.recipe.velocity:
+            total = total + self.recipe.velocity * velocity_error(sequence, truth)
+        return total
+
+    def update(self, forward: Any, keypoints: Tensor, truth: Tensor) -> float:
+        """One optimiser step; returns the loss in metres."""
+        rate = self.recipe.rate(self.step)
+        for optimiser, base in zip(self.optimisers, self._base_rates, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = base * rate
+            optimiser.zero_grad(set_to_none=True)
+        loss = self.loss(*forward(keypoints), truth)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.step += 1
+        self._follow()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        for mean, value in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+    def save(self, path: Path) -> None:
+        """Store the state; a crash while storing leaves the previous file."""
+        temporary = path.with_suffix(".part")
+        torch.save(
+            {
+                "architecture": self.network.arch.to_dict(),
+                "recipe": asdict(self.recipe),
+                "network": self.network.state_dict(),
+                "average": self.average.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+            temporary,
+        )
+        os.replace(temporary, path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a stored state of the same architecture."""
+        state = torch.load(path, weights_only=True)
+        if state["architecture"] != self.network.arch.to_dict():
+            raise ConfigError(f"{path} holds another architecture ({state['architecture']}); choose another --out")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(stored)
+        self.step, self.seconds = state["step"], state["seconds"]
+
+
+def train(trainer: Trainer, data: Path, out: Path, compiled: bool = False, save_every_s: float = 180) -> None:
+    """Run to ``recipe.steps``, storing the state and appending to the log as it goes."""
+    arch, recipe = trainer.network.arch, trainer.recipe
+    windows = validation_windows(load_mocap(data / "val.npz"), arch.window, recipe.target)
+    forward = torch.compile(trainer.network) if compiled else trainer.network
+    loader = DataLoader(Batches(data, recipe, arch.window, trainer.step), batch_size=None, num_workers=1)
+    losses: list[float] = []
+    saved = started = time.monotonic()
+    before = trainer.seconds
+    for keypoints, truth in loader:
+        if trainer.step >= recipe.steps:
+            break
+        trainer.network.train()
+        losses.append(trainer.update(forward, keypoints, truth))
+        done = trainer.step >= recipe.steps
+        if done or time.monotonic() - saved > save_every_s:
+            trainer.seconds = before + time.monotonic() - started
+            entry = {
+                "step": trainer.step,
+                "minutes": round(trainer.seconds / 60, 1),
+                "loss_mm": round(1000 * float(np.mean(losses)), 2),
+                **validate(trainer.average, windows, recipe.target),
+            }
+            print(json.dumps(entry), flush=True)
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps(entry) + "\n")
+            trainer.save(out / "checkpoint.pt")
+            losses, saved = [], time.monotonic()
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Options of the command line."""
+    parser = argparse.ArgumentParser(prog="train", description="Train a lifter on motion capture.")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.npz and val.npz")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an existing run is continued")
+    parser.add_argument("--window", type=int, default=27)
+    parser.add_argument("--target", type=int, help="index of the target frame (default: the centre)")
+    parser.add_argument("--width", type=int, default=128, help="channels (d_model); hidden layers have twice as many")
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--attention", choices=("full", "strided"), default="strided")
+    parser.add_argument("--plain-sequence-loss", action="store_true", help="without the frame weights alpha_t")
+    for name in ("steps", "batch", "seed"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Recipe, name))
+    for name in ("lr", "muon_lr", "velocity", "decay"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of ``python -m models.train`` and of ``app.py train``."""
+    options = parse(arguments)
+    for name in ("train.npz", "val.npz"):
+        if not (options.data / name).is_file():
+            raise ConfigError(f"--data {options.data}: no {name} there; see models/data/mocap.py for the layout")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    arch = Architecture(
+        window=options.window,
+        d_model=options.width,
+        d_hidden=2 * options.width,
+        heads=options.heads,
+        vanilla_attention=options.attention,
+        strided_attention=options.attention,
+    )
+    recipe = Recipe(
+        steps=options.steps,
+        batch=options.batch,
+        lr=options.lr,
+        muon_lr=options.muon_lr,
+        decay=options.decay,
+        target=options.window // 2 if options.target is None else options.target,
+        weighted=not options.plain_sequence_loss,
+        velocity=options.velocity,
+        seed=options.seed,
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(arch, recipe)
+    state = options.out / "checkpoint.pt"
+    if state.exists():
+        trainer.load(state)
+    train(trainer, options.data, options.out, options.compile)
+
+
+if __name__ == "__main__":
+    main()
