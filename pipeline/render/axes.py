@@ -1,0 +1,80 @@
+"""The axes of the 3D panel, drawn once by matplotlib, and the projection that goes with the drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pipeline.render.palette import BACKGROUND, FLOOR, GRID, TEXT_FAINT, as_rgb, mix
+from pipeline.types import U8
+
+HALF_WIDTH_M = 1.0
+HEIGHT_M = 2.0
+# Seen from the camera's side, a little from the right and from above: left stays left, and depth shows.
+_AZIMUTH_DEG = -68.0
+_ELEVATION_DEG = 14.0
+_DPI = 100
+
+
+@dataclass(frozen=True)
+class Axes3D:
+    """A picture of empty axes and its projection.
+
+    Attributes:
+        image: uint8 [H, W, 3] BGR.
+        matrix: float64 [3, 4], takes (across, away, up, 1) in metres to homogeneous pixels (OpenCV's: the centre of the
+            top left pixel is 0, 0). The third homogeneous coordinate grows with the distance from the eye.
+    """
+
+    image: U8
+    matrix: NDArray[np.float64]
+
+    def project(self, points_m: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pixels [N, 2] and distances [N] (in units of matplotlib's view) of points [N, 3] (across, away, up)."""
+        homogeneous = points_m.astype(np.float64) @ self.matrix[:, :3].T + self.matrix[:, 3]
+        return homogeneous[:, :2] / homogeneous[:, 2:], homogeneous[:, 2]
+
+
+def draw_axes(width_px: int, height_px: int) -> Axes3D:
+    """Draw the axes: a floor of 2 m x 2 m and 2 m of height, labelled in metres."""
+    figure, axes = make_figure(width_px, height_px)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    rgba = np.asarray(canvas.buffer_rgba())
+    return Axes3D(np.ascontiguousarray(rgba[..., 2::-1]), _projection(axes, height_px))
+
+
+def _projection(axes: Any, height_px: int) -> NDArray[np.float64]:
+    to_screen = axes.transData.get_matrix() @ axes.get_proj()[[0, 1, 3]]
+    # matplotlib counts upwards from the lower edge of the picture, OpenCV downwards from the centre of the first pixel.
+    to_pixels = np.array([[1, 0, -0.5], [0, -1, height_px - 0.5], [0, 0, 1]], np.float64)
+    return np.asarray(to_pixels @ to_screen, np.float64)
+
+
+def make_figure(width_px: int, height_px: int) -> tuple[Figure, Any]:
+    """The matplotlib figure of the axes, and the axes."""
+    figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI, facecolor=as_rgb(BACKGROUND))
+    axes: Any = figure.add_axes((0.0, 0.0, 1.0, 1.0), projection="3d", facecolor=as_rgb(BACKGROUND))
+    axes.set(xlim=(-HALF_WIDTH_M, HALF_WIDTH_M), ylim=(-HALF_WIDTH_M, HALF_WIDTH_M), zlim=(0, HEIGHT_M))
+    axes.set_box_aspect((2 * HALF_WIDTH_M, 2 * HALF_WIDTH_M, HEIGHT_M), zoom=1.14)
+    axes.view_init(_ELEVATION_DEG, _AZIMUTH_DEG)
+    text_pt = float(np.clip(min(width_px, height_px) / 54, 7, 18)) * 72 / _DPI
+    for axis, name, ticks in (
+        (axes.xaxis, "right (m)", (-0.5, 0, 0.5)),
+        (axes.yaxis, "away (m)", (-0.5, 0, 0.5)),
+        (axes.zaxis, "up (m)", (0.5, 1, 1.5, 2)),
+    ):
+        axis.set_ticks(ticks)
+        axis.set_label_text(name, color=as_rgb(TEXT_FAINT), fontsize=text_pt)
+        axis.set_tick_params(labelcolor=as_rgb(TEXT_FAINT), labelsize=text_pt)
+        axis.line.set_color(as_rgb(GRID))
+        axis._axinfo["grid"].update(color=as_rgb(GRID), linewidth=0.7)
+        axis._axinfo["tick"].update(color=as_rgb(GRID))
+        axis.set_pane_color((*as_rgb(mix(BACKGROUND, FLOOR, 1.0 if axis is axes.zaxis else 0.45)), 1.0))
+        axis.pane.set_edgecolor(as_rgb(GRID))
+    return figure, axes
