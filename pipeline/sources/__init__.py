@@ -1,0 +1,102 @@
+"""Sources: camera, video file, folder of pictures, network stream, synthetic walker -> Frame.
+
+``open_source`` takes what a user writes on the command line and gives the source that fits.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from pipeline.errors import ConfigError, SourceError
+from pipeline.sources.base import Source, SourceInfo
+from pipeline.sources.camera import CameraSource
+from pipeline.sources.images import DEFAULT_FPS, IMAGE_SUFFIXES, ImagesSource
+from pipeline.sources.stream import STREAM_SCHEMES, StreamSource
+from pipeline.sources.synthetic import SyntheticSource, parse_options
+from pipeline.sources.video import VideoSource
+
+__all__ = [
+    "CameraSource",
+    "ImagesSource",
+    "Source",
+    "SourceInfo",
+    "StreamSource",
+    "SyntheticSource",
+    "VideoSource",
+    "open_source",
+]
+
+
+def open_source(
+    text: str, *, start_s: float | None = None, end_s: float | None = None, fps: float | None = None
+) -> Source:
+    """Open what the text names.
+
+    Args:
+        text: ``0``, ``1`` ... a camera; ``synthetic`` or ``synthetic:frames=90,fps=25`` the synthetic walker
+            (options in ``parse_options``); an ``rtsp://`` or ``http://`` address; a folder of pictures; one
+            picture; a video file. A file that is really named ``0`` is ``./0``.
+        start_s, end_s: seconds from the beginning; the frames of [start, end) are delivered. A live source
+            has no beginning to search, so only ``end_s`` is allowed there.
+        fps: pictures per second of a folder of pictures, 30 unless given; not allowed for other sources.
+
+    Raises:
+        SourceError: nothing of this name, or it can't be opened or read.
+        ConfigError: an option is not valid or does not fit the kind of source.
+    """
+    text = text.strip()
+    path = Path(text).expanduser()
+    is_url = text.lower().startswith(STREAM_SCHEMES)
+    is_synthetic = text.split(":", 1)[0] == "synthetic"
+    is_camera = text.isdecimal() and text.isascii()
+    if is_camera or is_url:
+        if start_s:
+            raise ConfigError(
+                f"--start {start_s:g} was given with the live source {text}; it works for recordings only"
+            )
+        start_s = None
+    is_images = not (is_camera or is_url or is_synthetic) and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
+    if fps is not None and not is_images:
+        raise ConfigError(f"a frame rate was given with {text!r}; it works for folders of pictures only, leave it out")
+    if is_camera:
+        return CameraSource(int(text), end_s=end_s)
+    if is_url:
+        return StreamSource(text, end_s=end_s)
+    if is_synthetic:
+        return SyntheticSource(parse_options(text), start_s=start_s, end_s=end_s)
+    if not text or not _exists(path):
+        raise SourceError(_not_found(text, path))
+    if is_images:
+        return ImagesSource(path, fps=DEFAULT_FPS if fps is None else fps, start_s=start_s, end_s=end_s)
+    return VideoSource(path, start_s=start_s, end_s=end_s)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long a name, a null character, a folder that may not be entered
+        return False
+
+
+def _not_found(text: str, path: Path) -> str:
+    kinds = "give a video file, a folder of pictures, a camera number, an rtsp:// or http:// address, or 'synthetic'"
+    if "://" in text:
+        return f"no source {text!r}: addresses of this kind are not known; use {', '.join(STREAM_SCHEMES[:5])}"
+    near = _near_misses(path)
+    if near:
+        return f"no source {text!r}: there is no such file or folder; did you mean {' or '.join(near)}?"
+    if difflib.get_close_matches(text.lower().split(":", 1)[0], ["synthetic"], cutoff=0.75):
+        return f"no source {text!r}: there is no such file or folder; did you mean synthetic?"
+    return f"no source {text!r}: there is no such file or folder; {kinds}"
+
+
+def _near_misses(path: Path) -> list[str]:
+    """Up to three names in the same folder that look like the asked one."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return []
+    lowered = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(path.name.lower(), list(lowered), n=3, cutoff=0.6)
+    return [str(path.parent / lowered[name]) for name in close]

@@ -1,0 +1,155 @@
+"""What video files and network streams share: opening with PyAV, decoding, and pictures as BGR.
+
+PyAV's log level stays as it is (silent) in the whole program: with any other, decoder threads call back into
+Python while closing a container waits for them with the interpreter's lock held, and both wait for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from pipeline.errors import SourceError
+from pipeline.sources.base import Warnings
+from pipeline.types import U8
+
+log = logging.getLogger(__name__)
+
+# FFmpeg draws any text file as a terminal; a README given by mistake is not a video.
+_TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
+_DEFAULT_FPS = 30.0
+_MAX_FPS = 1000.0
+
+
+@dataclass
+class Damage:
+    """Counts of what could not be decoded."""
+
+    lost_packets: int = 0
+    corrupt_frames: int = 0
+    ended_early: str = ""
+    frames: int = 0
+    resized: set[tuple[int, int]] = field(default_factory=set)
+
+    def report(self, name: str, warnings: Warnings) -> None:
+        """Add one line for each kind of damage."""
+        if self.lost_packets:
+            warnings.add(
+                f"{name}: {self.lost_packets} damaged packet(s) could not be decoded and were skipped; "
+                "frame numbers count the decoded frames, times are the container's"
+            )
+        if self.corrupt_frames:
+            warnings.add(f"{name}: {self.corrupt_frames} frame(s) are damaged but were decoded")
+        if self.ended_early:
+            warnings.add(f"{name}: reading stopped after {self.frames} frames ({self.ended_early})")
+        for width, height in sorted(self.resized):
+            warnings.add(f"{name}: the picture changes its size to {width}x{height}; it is fitted into the first size")
+
+
+def open_container(url: str, name: str, *, timeout_s: float | None = None) -> InputContainer:
+    """Open a file or address for reading.
+
+    Args:
+        url: path or address.
+        name: what to call it in messages.
+        timeout_s: give up a network connection that is silent for so long.
+
+    Raises:
+        SourceError: it does not exist, may not be read, or is no container that FFmpeg knows.
+    """
+    # Over UDP lost packets of RTSP show as smeared pictures.
+    options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
+    try:
+        container = av.open(url, options=options, metadata_errors="replace", timeout=timeout_s)
+    except PermissionError:
+        raise SourceError(f"can't read {name}: permission denied; allow reading it (chmod +r) or copy it") from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"can't open {name} as a video: {reason(error)}") from error
+    if container.format.name in _TEXT_FORMATS:
+        container.close()
+        raise SourceError(f"can't open {name} as a video: it is a text file; give a video file")
+    return container
+
+
+def reason(error: BaseException) -> str:
+    """What an FFmpeg error says, in one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if isinstance(error, av.error.InvalidDataError):
+        text = "no video container, or one cut off before its index"
+    return " ".join(str(text).split())
+
+
+def choose_stream(container: InputContainer, name: str) -> VideoStream:
+    """The video stream to read: the default one, else the first; pictures attached as a cover don't count.
+
+    Raises:
+        SourceError: there is none.
+    """
+    attached = Disposition.attached_pic | Disposition.timed_thumbnails
+    streams = [stream for stream in container.streams.video if not stream.disposition & attached]
+    if not streams:
+        if container.streams.audio:
+            raise SourceError(f"{name} has sound but no video stream; give a video file")
+        raise SourceError(f"{name} has no video stream; give a video file")
+    stream = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
+    try:
+        stream.thread_type = "AUTO"
+    except AttributeError:
+        raise SourceError(f"{name}: no decoder for its video ({stream.codec_context!r}); convert it to H.264") from None
+    return stream
+
+
+def nominal_fps(stream: VideoStream) -> float:
+    """Frames per second as the container states or as FFmpeg guesses; 30 where neither is sensible."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate is not None and 0 < float(rate) <= _MAX_FPS:
+            return float(rate)
+    return _DEFAULT_FPS
+
+
+def seconds(ticks: int | None, time_base: Fraction | None) -> float | None:
+    """Ticks of a time base in seconds; None where either is unknown."""
+    return None if ticks is None or time_base is None else float(ticks * time_base)
+
+
+def decode(container: InputContainer, stream: VideoStream, damage: Damage) -> Iterator[av.VideoFrame]:
+    """The stream's frames in the order of display, from where the container stands.
+
+    What can't be decoded is skipped and counted in ``damage``. The generator never raises for bad data.
+    """
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            damage.ended_early = reason(error)
+            packet = None
+        try:
+            frames = stream.decode(packet)
+        except av.error.EOFError:
+            return
+        except (av.error.FFmpegError, ValueError):
+            damage.lost_packets += 1
+            frames = []
+        for frame in frames:
+            damage.corrupt_frames += frame.is_corrupt
+            damage.frames += 1
+            yield frame
+        if packet is None:
+            return
+
+
+def to_bgr(frame: av.VideoFrame) -> U8:
+    """The frame's picture as stored, uint8 [H, W, 3] BGR; alpha is dropped, deep colours are rounded to 8 bit."""
+    return np.ascontiguousarray(frame.to_ndarray(format="bgr24"), np.uint8)

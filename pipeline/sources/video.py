@@ -1,0 +1,195 @@
+"""Video files by PyAV: the container's own times, upright pictures, accurate start and end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from pipeline.errors import SourceError
+from pipeline.sources.base import SourceInfo, Warnings, check_span, fit_image
+from pipeline.sources.clock import MediaClock
+from pipeline.sources.decode import Damage, choose_stream, decode, nominal_fps, open_container, seconds, to_bgr
+from pipeline.sources.length import stated_length
+from pipeline.sources.orient import orientation_of
+from pipeline.types import Frame
+
+# Half a microsecond: times are ratios of integers, spans come from decimal text.
+_TIE_S = 5e-7
+# Last frames may be shown longer than others; only a larger lack of pictures is worth a warning.
+_EARLY_S = 0.5
+
+
+class VideoSource:
+    """A video file. It can be iterated more than once; each time the file is opened anew.
+
+    ``time_s`` is the container's presentation time, its start offset included. A damaged file gives the
+    frames that decode and says the rest in ``warnings``.
+
+    Args:
+        path: the file.
+        start_s, end_s: seconds from the first picture of the file; the frames of [start, end) are
+            delivered. The search is exact: decoding starts at the key frame before.
+
+    Raises:
+        SourceError: there is no such file, it may not be read, is no video, or no frame of it decodes.
+        ConfigError: the span is not valid.
+    """
+
+    def __init__(self, path: Path, *, start_s: float | None = None, end_s: float | None = None) -> None:
+        self._path = path
+        self._start_s, self._end_s = check_span(start_s, end_s)
+        self._closed = False
+        self._warnings = Warnings()
+        self._due_s: float | None = None  # when the pictures should end
+        _check_file(path)
+        self._seek_s = self._find_seek_point() if self._start_s > 0 else None
+        self._info = self._probe()
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the video is."""
+        return self._info
+
+    @property
+    def warnings(self) -> list[str]:
+        """Damage and repairs found so far."""
+        return self._warnings
+
+    def close(self) -> None:
+        """End an iteration that is under way."""
+        self._closed = True
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames of the span; index from 0."""
+        damage = Damage()
+        clock = MediaClock(1.0 / self._info.fps)
+        index, time_s = 0, self._info.start_s
+        for index, (time_s, frame) in enumerate(self._timed(damage, clock)):
+            if self._closed:
+                return
+            image = orientation_of(frame).apply(to_bgr(frame))
+            height, width = image.shape[:2]
+            if (width, height) != (self._info.width_px, self._info.height_px):
+                damage.resized.add((width, height))
+                image = fit_image(image, self._info.width_px, self._info.height_px)
+            yield Frame(index, time_s, image)
+        self._check_end(index, time_s)
+        if clock.repaired:
+            self._warnings.add(
+                f"{self._path.name}: {clock.repaired} of {damage.frames} time stamps were missing or did not increase "
+                "and were repaired"
+            )
+        damage.report(self._path.name, self._warnings)
+
+    def _probe(self) -> SourceInfo:
+        """Open the file and decode the first frame of the span: only then are size and time certain."""
+        container = open_container(str(self._path), str(self._path))
+        with container:
+            stream = choose_stream(container, str(self._path))
+            fps = nominal_fps(stream)
+            duration_s, about_pictures = stated_length(container, stream)
+            begin_s = seconds(stream.start_time, stream.time_base) or 0.0
+            audio = bool(container.streams.audio)
+            missing = _pictures_beyond_end(stream, self._path.stat().st_size)
+        if missing:
+            self._warnings.add(f"{self._path.name}: the file is cut short, about {missing} frames at its end are lost")
+        elif duration_s and about_pictures:
+            self._due_s = begin_s + min(duration_s, self._end_s)
+        first = next(self._timed(Damage(), MediaClock(1.0 / fps)), None)
+        if first is None:
+            raise SourceError(self._nothing(duration_s))
+        time_s, frame = first
+        image = orientation_of(frame).apply(to_bgr(frame))
+        span_s = min(self._end_s, duration_s or self._end_s) - self._start_s
+        return SourceInfo(
+            name=self._path.name,
+            kind="video",
+            width_px=image.shape[1],
+            height_px=image.shape[0],
+            fps=fps,
+            frame_count=max(1, round(span_s * fps)) if duration_s else None,
+            live=False,
+            audio_path=self._path if audio else None,
+            start_s=time_s,
+        )
+
+    def _check_end(self, index: int, last_s: float) -> None:
+        """Warn when the pictures end well before the container said they would."""
+        if self._due_s is None or self._due_s - last_s < _EARLY_S + 2.0 / self._info.fps:
+            return
+        self._warnings.add(
+            f"{self._path.name}: the pictures end after {index + 1} frames, {self._due_s - last_s:.1f} s too early; "
+            "the file is cut short"
+        )
+
+    def _nothing(self, duration_s: float | None) -> str:
+        if duration_s and 0 < duration_s <= self._start_s + _TIE_S:
+            return f"--start {self._start_s:g} lies after the end of {self._path} ({duration_s:.2f} s); give less"
+        if self._start_s > 0 or self._end_s < float("inf"):
+            return (
+                f"no frame of {self._path} lies in --start {self._start_s:g} --end {self._end_s:g}; give a wider span"
+            )
+        return f"no frame of {self._path} can be decoded; the file is damaged: record or download it again"
+
+    def _timed(self, damage: Damage, clock: MediaClock) -> Iterator[tuple[float, av.VideoFrame]]:
+        """The span's frames with their times, pictures not yet upright."""
+        with open_container(str(self._path), str(self._path)) as container:
+            stream = choose_stream(container, str(self._path))
+            begin_s = seconds(stream.start_time, stream.time_base) or 0.0
+            if self._seek_s is not None:
+                _seek(container, stream, self._seek_s)
+            for frame in decode(container, stream, damage):
+                time_s = clock.stamp(seconds(frame.pts, frame.time_base))
+                if time_s >= begin_s + self._end_s - _TIE_S:
+                    return
+                if time_s >= begin_s + self._start_s - _TIE_S:
+                    yield time_s, frame
+
+    def _find_seek_point(self) -> float | None:
+        """A media time from which decoding reaches the start of the span; None = the file's beginning.
+
+        Containers without an index land somewhere near the asked time, some after it: what comes out is
+        looked at before it is trusted.
+        """
+        for back_s in (0.0, 2.0, 10.0):
+            with open_container(str(self._path), str(self._path)) as container:
+                stream = choose_stream(container, str(self._path))
+                begin_s = seconds(stream.start_time, stream.time_base)
+                if begin_s is None or self._start_s <= back_s:
+                    return None
+                target_s = begin_s + self._start_s
+                try:
+                    _seek(container, stream, target_s - back_s)
+                except (av.error.FFmpegError, OSError):
+                    return None
+                frame = next(decode(container, stream, Damage()), None)
+                found_s = seconds(frame.pts, frame.time_base) if frame else None
+                if found_s is not None and found_s <= target_s:
+                    return target_s - back_s
+        return None
+
+
+def _seek(container: InputContainer, stream: VideoStream, time_s: float) -> None:
+    assert stream.time_base is not None
+    container.seek(int(time_s / stream.time_base), stream=stream)
+
+
+def _check_file(path: Path) -> None:
+    """Raise ``SourceError`` for what is no readable file with something in it."""
+    if not path.is_file():
+        raise SourceError(f"{path} is not a file; give a video file")
+    if not os.access(path, os.R_OK):
+        raise SourceError(f"can't read {path}: permission denied; allow reading it (chmod +r) or copy it")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path} is empty (0 bytes); record or download it again")
+
+
+def _pictures_beyond_end(stream: VideoStream, size_bytes: int) -> int:
+    """How many pictures the container's index places behind the end of the file."""
+    return sum(entry.pos + entry.size > size_bytes for entry in stream.index_entries)
