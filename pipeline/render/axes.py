@@ -67,9 +67,9 @@ def make_figure(width_px: int, height_px: int) -> tuple[Figure, Any]:
     for axis, name, ticks in (
         (axes.xaxis, "right (m)", (-0.5, 0, 0.5)),
         (axes.yaxis, "away (m)", (-0.5, 0, 0.5)),
-        (axes.zaxis, "up (m)", (0.5, 1, 1.5, 2)),
+        (axes.zaxis, "", (0.5, 1, 1.5, 2)),
     ):
-        axis.set_ticks(ticks)
+        axis.set_ticks(ticks, [f"{tick} m" if axis is axes.zaxis else f"{tick}" for tick in ticks])
         axis.set_label_text(name, color=as_rgb(TEXT_FAINT), fontsize=text_pt)
         axis.set_tick_params(labelcolor=as_rgb(TEXT_FAINT), labelsize=text_pt)
         axis.line.set_color(as_rgb(GRID))

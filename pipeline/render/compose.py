@@ -9,13 +9,14 @@ import numpy as np
 
 from pipeline.render.layout import lay_out
 from pipeline.render.overlay import draw_pose2d
-from pipeline.render.palette import BACKGROUND, OUTLINE, TEXT, TEXT_FAINT
+from pipeline.render.palette import BACKGROUND, TEXT
 from pipeline.render.panel import Panel
 from pipeline.render.text import Font
 from pipeline.types import U8, Frame, Pose2D, Pose3D
 
 # Share of the dark box behind the text: white text on it is readable over white snow, and the picture shines through.
 _BOX_ALPHA = 0.75
+_BOX_LEVEL = 20
 
 
 class Composer:
@@ -81,20 +82,16 @@ class Composer:
 
     def _write_state(self, picture: U8, frame: Frame, fps: float | None, note: str) -> None:
         """Frame number, time, frames per second and note, in a dark box in the upper left corner."""
-        words = [(f"frame {frame.index}", TEXT), (f"{frame.time_s:.2f} s", TEXT)]
+        words = [f"frame {frame.index}", f"{frame.time_s:.2f} s"]
         if fps is not None and np.isfinite(fps):
-            words.append((f"{fps:.1f} fps", TEXT))
+            words.append(f"{fps:.1f} fps")
         if note:
-            words.append((note, TEXT_FAINT))
-        font, pad, gap = self._font, self._font.size_px // 2, self._font.size_px
-        # Boxes of steady width do not flicker while digits come and go.
-        widths = [-(-font.width_px(text) // gap) * gap for text, _ in words]
-        width = sum(widths) + gap * (len(words) - 1) + 2 * pad
+            words.append(note)
+        font, pad, text = self._font, self._font.size_px // 2, "   ".join(words)
+        # Widths in whole steps: a box that fits exactly would tremble with every digit.
+        step = 2 * font.size_px
+        width = -(-font.width_px(text) // step) * step + 2 * pad
         box = picture[pad : pad + font.line_px + pad, pad : pad + width]
-        if box.size == 0:
-            return
-        box[:] = cv2.addWeighted(box, 1 - _BOX_ALPHA, np.full_like(box, OUTLINE), _BOX_ALPHA, 0)
-        x = 2 * pad
-        for (text, colour), text_width in zip(words, widths, strict=True):
-            font.draw(picture, text, x, pad + pad // 2, colour)
-            x += text_width + gap
+        if box.size:
+            cv2.addWeighted(box, 1 - _BOX_ALPHA, box, 0, _BOX_ALPHA * _BOX_LEVEL, dst=box)
+        font.draw(picture, text, 2 * pad, pad + pad // 2, TEXT)

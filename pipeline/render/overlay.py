@@ -15,17 +15,16 @@ from pipeline.types import F32, U8, Origin, Pose2D
 SEEN_SCORE = 0.25
 _FAINT_ALPHA = 0.35
 _WHITE: Colour = (255, 255, 255)
+# Plain numbers: comparing an enum with a NumPy value takes twenty times as long.
+_FILLED_IN = (int(Origin.INTERPOLATED), int(Origin.HELD))
 _FACE = frozenset(COCO_17.index(name) for name in ("nose", "l_eye", "r_eye", "l_ear", "r_ear"))
-_JOINT_COLOURS = tuple(BY_SIDE[side] for side in COCO_17.sides)
+_SIDES = COCO_17.sides
 
 
 def _bone_colour(a: int, b: int) -> Colour:
-    sides = COCO_17.sides
-    if sides[a] == sides[b]:
-        return BY_SIDE[sides[a]]
     # From the nose to an eye the bone belongs to the eye's side; across the body it belongs to none.
-    outer = {sides[a], sides[b]} - {"middle"}
-    return BY_SIDE[outer.pop()] if len(outer) == 1 else MIDDLE
+    sides = {_SIDES[a], _SIDES[b]} - {"middle"}
+    return BY_SIDE[sides.pop()] if len(sides) == 1 else MIDDLE
 
 
 _BONES = tuple((a, b, _bone_colour(a, b), 0.5 if a in _FACE else 1.0) for a, b in COCO_17.bones)
@@ -76,18 +75,18 @@ def _draw_faint(image: U8, pose: Pose2D, known: NDArray[np.bool_], seen: NDArray
 
 def _draw(image: U8, pose: Pose2D, ends: NDArray[np.bool_], dots: NDArray[np.bool_], width_px: float) -> None:
     """Draw the bones between joints of ``ends``, then the joints of ``dots``."""
-    xy_px = pose.xy_px
+    at = strokes.points(pose.xy_px)
     edge_px = max(1.0, 0.35 * width_px)
     bones = [bone for bone in _BONES if ends[bone[0]] and ends[bone[1]]]
     for a, b, _, share in bones:
-        strokes.line(image, xy_px[a], xy_px[b], OUTLINE, share * width_px + 2 * edge_px)
+        strokes.line(image, at[a], at[b], OUTLINE, share * width_px + 2 * edge_px)
     for a, b, colour, share in bones:
-        strokes.line(image, xy_px[a], xy_px[b], colour, share * width_px)
-    for joint in np.flatnonzero(dots):
+        strokes.line(image, at[a], at[b], colour, share * width_px)
+    for joint in np.flatnonzero(dots).tolist():
         radius_px = width_px * (0.7 if joint in _FACE else 1.15)
-        hollow = pose.origin[joint] in (Origin.INTERPOLATED, Origin.HELD)
-        colour = _JOINT_COLOURS[joint]
-        strokes.disc(image, xy_px[joint], radius_px + edge_px, OUTLINE)
-        strokes.disc(image, xy_px[joint], radius_px, colour if hollow else mix(colour, _WHITE, 0.35))
+        hollow = int(pose.origin[joint]) in _FILLED_IN
+        colour = BY_SIDE[_SIDES[joint]]
+        strokes.disc(image, at[joint], radius_px + edge_px, OUTLINE)
+        strokes.disc(image, at[joint], radius_px, colour if hollow else mix(colour, _WHITE, 0.35))
         if hollow:
-            strokes.disc(image, xy_px[joint], 0.55 * radius_px, OUTLINE)
+            strokes.disc(image, at[joint], 0.55 * radius_px, OUTLINE)

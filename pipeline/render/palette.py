@@ -24,8 +24,8 @@ TEXT_FAINT: Colour = (172, 162, 150)
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
     """``colour`` with ``share`` (0..1) of ``other`` in it."""
-    blue, green, red = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
-    return blue, green, red
+    (b0, g0, r0), (b1, g1, r1) = colour, other
+    return round(b0 + (b1 - b0) * share), round(g0 + (g1 - g0) * share), round(r0 + (r1 - r0) * share)
 
 
 def as_rgb(colour: Colour) -> tuple[float, float, float]:

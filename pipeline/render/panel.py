@@ -21,7 +21,8 @@ _TIE = 1e-6
 # Share of the background in a joint's colour, for each metre that it is further away.
 _HAZE_PER_M = 0.28
 _SHADOW_STRENGTH = 0.5
-_FILLED_IN = (Origin.INTERPOLATED, Origin.HELD)
+_FILLED_IN = (int(Origin.INTERPOLATED), int(Origin.HELD))
+_SIDES = H36M_17.sides
 _HEAD = H36M_17.index("head")
 
 
@@ -43,7 +44,8 @@ class Panel:
         font = self._font
         x, y = font.size_px, image.shape[0] - font.line_px - font.size_px // 2
         for name, colour in (("left", LEFT), ("right", RIGHT)):
-            strokes.disc(image, np.array([x + 0.3 * font.size_px, y + 0.66 * font.size_px]), 0.3 * font.size_px, colour)
+            (centre,) = strokes.points(np.array([[x + 0.3 * font.size_px, y + 0.66 * font.size_px]]))
+            strokes.disc(image, centre, 0.3 * font.size_px, colour)
             font.draw(image, name, x + font.size_px, y, TEXT_FAINT)
             x += 2 * font.size_px + font.width_px(name)
 
@@ -87,9 +89,8 @@ class Panel:
         if box.shape[0] < 4 or box.shape[1] < 4:
             return
         mask = np.zeros((box.shape[0] // 2, box.shape[1] // 2), np.uint8)
-        for a, b in H36M_17.bones:
-            if known[a] and known[b]:
-                strokes.line(mask, (xy_px[a] - low) / 2, (xy_px[b] - low) / 2, _WHITE, max(2.0, margin_px / 6))
+        at = strokes.points((xy_px - low) / 2)
+        strokes.lines(mask, [(at[a], at[b]) for a, b in H36M_17.bones if known[a] and known[b]], 255, margin_px / 6)
         soft = cv2.blur(mask, (max(3, round(margin_px / 5)),) * 2)
         soft = cv2.resize(soft, box.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         keep = cv2.cvtColor(255 - (soft * _SHADOW_STRENGTH).astype(np.uint8), cv2.COLOR_GRAY2BGR)
@@ -99,10 +100,10 @@ class Panel:
         xy_px, distance = self.axes.project(points_m)
         known = _known(xy_px)
         middle = float(distance[known].mean())
-        scale = self._px_per_m(points_m[known].mean(0)) * middle / distance
-        haze = np.clip((distance - middle) / self._distance_per_m * _HAZE_PER_M + 0.1, 0, 0.5)
+        scale = (self._px_per_m(points_m[known].mean(0)) * middle / distance).tolist()
+        haze = np.clip((distance - middle) / self._distance_per_m * _HAZE_PER_M + 0.1, 0, 0.5).tolist()
 
-        # Bones and joints in one list, the furthest first; a joint comes right after the last of the bones that meet in it.
+        # Bones and joints in one list, the furthest first; a joint comes right after the last of its bones.
         parts: list[tuple[float, int, int]] = []
         nearest = distance.tolist()
         for a, b in H36M_17.bones:
@@ -111,32 +112,31 @@ class Panel:
                 parts.append((between, a, b))
                 nearest[a], nearest[b] = min(nearest[a], between), min(nearest[b], between)
         parts += [(nearest[j] - _TIE, j, j) for j in range(len(H36M_17)) if known[j]]
+        at = strokes.points(xy_px)
         for _, a, b in sorted(parts, reverse=True):
-            shade = float(haze[a] + haze[b]) / 2
+            shade, thick = (haze[a] + haze[b]) / 2, (scale[a] + scale[b]) / 2
             if a == b:
-                self._draw_joint(image, xy_px[a], a, shade, float(scale[a]), int(pose.origin[a]))
+                _draw_joint(image, at[a], a, shade, max(1.5, _JOINT_M * thick), int(pose.origin[a]))
             else:
-                width_px = max(1.5, _BONE_M * float(scale[a] + scale[b]) / 2)
-                colour = mix(BY_SIDE[H36M_17.sides[b]], BACKGROUND, shade)
-                strokes.line(image, xy_px[a], xy_px[b], OUTLINE, width_px + max(2.0, 0.5 * width_px))
-                strokes.line(image, xy_px[a], xy_px[b], colour, width_px)
+                width_px = max(1.5, _BONE_M * thick)
+                strokes.line(image, at[a], at[b], OUTLINE, width_px + max(2.0, 0.5 * width_px))
+                strokes.line(image, at[a], at[b], mix(BY_SIDE[_SIDES[b]], BACKGROUND, shade), width_px)
         if label and known[_HEAD]:
             x, y = xy_px[_HEAD].astype(int)
             self._font.draw(image, label, x - self._font.width_px(label) // 2, y - 2 * self._font.line_px, TEXT)
 
-    @staticmethod
-    def _draw_joint(image: U8, xy_px: NDArray[np.float64], joint: int, shade: float, scale: float, origin: int) -> None:
-        radius_px = max(1.5, _JOINT_M * scale)
-        colour = BY_SIDE[H36M_17.sides[joint]]
-        hollow = origin in _FILLED_IN
-        strokes.disc(image, xy_px, radius_px + max(1.0, 0.25 * radius_px), OUTLINE)
-        strokes.disc(image, xy_px, radius_px, mix(colour if hollow else mix(colour, _WHITE, 0.35), BACKGROUND, shade))
-        if hollow:
-            strokes.disc(image, xy_px, 0.55 * radius_px, OUTLINE)
-
     def _px_per_m(self, point_m: NDArray[np.float64]) -> float:
         ends_px, _ = self.axes.project(point_m + np.array([[0, 0, -0.5], [0, 0, 0.5]]))
         return float(np.linalg.norm(ends_px[1] - ends_px[0]))
+
+
+def _draw_joint(image: U8, at: strokes.Point, joint: int, shade: float, radius_px: float, origin: int) -> None:
+    colour = BY_SIDE[_SIDES[joint]]
+    hollow = origin in _FILLED_IN
+    strokes.disc(image, at, radius_px + max(1.0, 0.25 * radius_px), OUTLINE)
+    strokes.disc(image, at, radius_px, mix(colour if hollow else mix(colour, _WHITE, 0.35), BACKGROUND, shade))
+    if hollow:
+        strokes.disc(image, at, 0.55 * radius_px, OUTLINE)
 
 
 def _known(points: NDArray[np.floating]) -> NDArray[np.bool_]:
