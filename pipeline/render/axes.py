@@ -18,7 +18,11 @@ HEIGHT_M = 2.0
 # Seen from the camera's side, a little from the right and from above: left stays left, and depth shows.
 _AZIMUTH_DEG = -68.0
 _ELEVATION_DEG = 14.0
-_DPI = 100
+# The figure is always this large for matplotlib, so that letters and their distances scale with the panel.
+_SIDE_INCH = 7.2
+_TEXT_PT = 10.5
+# Below this size the letters would be too small to read.
+_MIN_LABELLED_PX = 320
 
 
 @dataclass(frozen=True)
@@ -58,20 +62,24 @@ def _projection(axes: Any, height_px: int) -> NDArray[np.float64]:
 
 def make_figure(width_px: int, height_px: int) -> tuple[Figure, Any]:
     """The matplotlib figure of the axes, and the axes."""
-    figure = Figure(figsize=(width_px / _DPI, height_px / _DPI), dpi=_DPI, facecolor=as_rgb(BACKGROUND))
+    side_px = min(width_px, height_px)
+    dpi = side_px / _SIDE_INCH
+    figure = Figure(figsize=(width_px / dpi, height_px / dpi), dpi=dpi, facecolor=as_rgb(BACKGROUND))
     axes: Any = figure.add_axes((0.0, 0.0, 1.0, 1.0), projection="3d", facecolor=as_rgb(BACKGROUND))
     axes.set(xlim=(-HALF_WIDTH_M, HALF_WIDTH_M), ylim=(-HALF_WIDTH_M, HALF_WIDTH_M), zlim=(0, HEIGHT_M))
-    axes.set_box_aspect((2 * HALF_WIDTH_M, 2 * HALF_WIDTH_M, HEIGHT_M), zoom=1.14)
+    axes.set_box_aspect((2 * HALF_WIDTH_M, 2 * HALF_WIDTH_M, HEIGHT_M), zoom=1.1)
     axes.view_init(_ELEVATION_DEG, _AZIMUTH_DEG)
-    text_pt = float(np.clip(min(width_px, height_px) / 54, 7, 18)) * 72 / _DPI
+    labelled = side_px >= _MIN_LABELLED_PX
     for axis, name, ticks in (
         (axes.xaxis, "right (m)", (-0.5, 0, 0.5)),
         (axes.yaxis, "away (m)", (-0.5, 0, 0.5)),
         (axes.zaxis, "", (0.5, 1, 1.5, 2)),
     ):
-        axis.set_ticks(ticks, [f"{tick} m" if axis is axes.zaxis else f"{tick}" for tick in ticks])
-        axis.set_label_text(name, color=as_rgb(TEXT_FAINT), fontsize=text_pt)
-        axis.set_tick_params(labelcolor=as_rgb(TEXT_FAINT), labelsize=text_pt)
+        texts = [f"{tick:g} m" if axis is axes.zaxis else f"{tick:g}" for tick in ticks]
+        axis.set_ticks(ticks, texts if labelled else [""] * len(ticks))
+        axis.set_label_text(name if labelled else "", color=as_rgb(TEXT_FAINT), fontsize=_TEXT_PT)
+        axis.labelpad = -5
+        axis.set_tick_params(labelcolor=as_rgb(TEXT_FAINT), labelsize=_TEXT_PT, pad=2 if axis is axes.zaxis else -2)
         axis.line.set_color(as_rgb(GRID))
         axis._axinfo["grid"].update(color=as_rgb(GRID), linewidth=0.7)
         axis._axinfo["tick"].update(color=as_rgb(GRID))

@@ -64,7 +64,7 @@ class Composer:
             draw_pose2d(picture, replace(pose, xy_px=(pose.xy_px + 0.5) * scale - 0.5))
         if self._panel is not None:
             self._panel.draw(image[:, layout.picture_width :], poses3d)
-        self._write_state(image[:, : layout.picture_width], frame, fps, note)
+        self._write_state(image, frame, fps, note)
         return image
 
     @staticmethod
@@ -80,7 +80,7 @@ class Composer:
             cv2.resize(source, (width, height), dst=picture, interpolation=how)
         return np.array([width / source_width, height / source_height], np.float32)
 
-    def _write_state(self, picture: U8, frame: Frame, fps: float | None, note: str) -> None:
+    def _write_state(self, image: U8, frame: Frame, fps: float | None, note: str) -> None:
         """Frame number, time, frames per second and note, in a dark box in the upper left corner."""
         words = [f"frame {frame.index}", f"{frame.time_s:.2f} s"]
         if fps is not None and np.isfinite(fps):
@@ -91,7 +91,7 @@ class Composer:
         # Widths in whole steps: a box that fits exactly would tremble with every digit.
         step = 2 * font.size_px
         width = -(-font.width_px(text) // step) * step + 2 * pad
-        box = picture[pad : pad + font.line_px + pad, pad : pad + width]
+        box = image[pad : pad + font.line_px + pad, pad : pad + width]
         if box.size:
             cv2.addWeighted(box, 1 - _BOX_ALPHA, box, 0, _BOX_ALPHA * _BOX_LEVEL, dst=box)
-        font.draw(picture, text, 2 * pad, pad + pad // 2, TEXT)
+        font.draw(image, text, 2 * pad, pad + pad // 2, TEXT)

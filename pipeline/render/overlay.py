@@ -41,7 +41,7 @@ def draw_pose2d(image: U8, pose: Pose2D, seen_score: float = SEEN_SCORE) -> None
         pose: in pixels of this image.
         seen_score: see above.
     """
-    known = np.isfinite(pose.xy_px).all(1) & (pose.origin != Origin.MISSING)
+    known = _in_reach(image, pose.xy_px) & (pose.origin != int(Origin.MISSING))
     if not known.any():
         return
     seen = known & (np.nan_to_num(pose.score) >= seen_score)
@@ -49,6 +49,14 @@ def draw_pose2d(image: U8, pose: Pose2D, seen_score: float = SEEN_SCORE) -> None
     if (known & ~seen).any():
         _draw_faint(image, pose, known, seen, width_px)
     _draw(image, pose, seen, seen, width_px)
+
+
+def _in_reach(image: U8, xy_px: F32) -> NDArray[np.bool_]:
+    """bool [17]: joints in the picture or at most its larger side away from it; NaN and wild values are not."""
+    height, width = image.shape[:2]
+    reach_px = max(height, width)
+    inside = (xy_px > -reach_px) & (xy_px < np.array([width + reach_px, height + reach_px], np.float32))
+    return np.asarray(inside.all(1), np.bool_)
 
 
 def _width_px(image: U8, xy_px: F32) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ _WHITE: Colour = (255, 255, 255)
 _BONE_M = 0.034
 _JOINT_M = 0.025
 _TIE = 1e-6
+# A joint further than this from the pelvis, on any axis, is an error and not drawn.
+_REACH_M = 3.0
 # Share of the background in a joint's colour, for each metre that it is further away.
 _HAZE_PER_M = 0.28
 _SHADOW_STRENGTH = 0.5
@@ -56,16 +60,12 @@ class Panel:
         are relative to each other.
         """
         np.copyto(image, self.axes.image)
-        present = sorted((pose for pose in poses if _known(pose.xyz_m).any()), key=lambda p: p.track_id)
+        present = sorted((pose for pose in map(_within_reach, poses) if _known(pose.xyz_m).any()), key=_track_id)
         if not present:
             self._say(image, "no person")
             return
-        places = [
-            _stand(pose.xyz_m, across_m, height_m)
-            for pose, across_m, height_m in zip(
-                present, _places_m(len(present)), self._ground.heights_m(present), strict=True
-            )
-        ]
+        at_m, heights_m = _places_m(len(present)), self._ground.heights_m(present)
+        places = [_stand(*one) for one in zip([pose.xyz_m for pose in present], at_m, heights_m, strict=True)]
         for points_m in places:
             self._draw_shadow(image, points_m)
         # The people further away first; they stand next to each other, so whole people can be put in order.
@@ -142,6 +142,18 @@ def _draw_joint(image: U8, at: strokes.Point, joint: int, shade: float, radius_p
 def _known(points: NDArray[np.floating]) -> NDArray[np.bool_]:
     """bool [N]: all coordinates of a point are finite."""
     return np.asarray(np.isfinite(points).all(1), np.bool_)
+
+
+def _track_id(pose: Pose3D) -> int:
+    return pose.track_id
+
+
+def _within_reach(pose: Pose3D) -> Pose3D:
+    """The pose with wild joints unknown."""
+    if not (np.abs(pose.xyz_m) > _REACH_M).any():
+        return pose
+    wild = (np.abs(pose.xyz_m) > _REACH_M).any(1, keepdims=True)
+    return replace(pose, xyz_m=np.where(wild, np.float32(np.nan), pose.xyz_m))
 
 
 def _places_m(count: int) -> NDArray[np.float64]:
