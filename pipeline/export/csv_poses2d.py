@@ -30,8 +30,7 @@ class CsvPoses2D(ClosesItself):
 
     def __init__(self, path: Path, wide: bool = False) -> None:
         self._wide = wide
-        self._file = PartFile(path)
-        self._file.append(csv_text.header(WIDE_COLUMNS if wide else COLUMNS))
+        self._file = PartFile(path, csv_text.header(WIDE_COLUMNS if wide else COLUMNS))
 
     def write(self, item: Pose2D) -> None:
         """Append the rows of one pose; a missing pose gives its rows with empty values."""

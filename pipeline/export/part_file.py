@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -59,11 +60,15 @@ class PartFile:
     Each block is handed to the operating system at once, so a killed process loses nothing that was written.
     A block that does not fit on the disk is taken back, so the file always ends with a whole block.
 
+    Args:
+        path: the result's own name.
+        head: its first block.
+
     Raises:
-        ExportError: the file can't be opened.
+        ExportError: the file can't be opened or its head can't be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, head: bytes = b"") -> None:
         self.path = path
         self._part = part_name(path)
         self._size_bytes = 0
@@ -72,6 +77,11 @@ class PartFile:
             self._file = self._part.open("wb", buffering=0)
         except OSError as error:
             raise export_error(path, error) from error
+        try:
+            self.append(head)
+        except ExportError:
+            self.discard()
+            raise
 
     def append(self, block: bytes) -> None:
         """Write one block, whole or not at all.
@@ -103,6 +113,13 @@ class PartFile:
         """
         if not self._file.closed:
             replace(self.finish(), self.path)
+
+    def discard(self) -> None:
+        """Close and remove the file."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink()
 
     def finish(self) -> Path:
         """Close the file but leave it under its ``.part`` name, which is returned.

@@ -23,9 +23,7 @@ def write_run_json(path: Path, data: Mapping[str, Any]) -> None:
         ExportError: it can't be written.
     """
     text = json.dumps(_plain(data), indent=2, ensure_ascii=False, allow_nan=False)
-    file = PartFile(path)
-    file.append((text + "\n").encode())
-    file.close()
+    PartFile(path, (text + "\n").encode()).close()
 
 
 def _plain(value: Any) -> Any:

@@ -37,8 +37,11 @@ class Font:
     def _glyph(self, char: str) -> tuple[U8, int, int, int]:
         """Coverage of the inked box, its left and top in the line, and the step to the next character."""
         if char not in self._glyphs:
-            metrics = self._font.load_char(ord(char))
-            self._font.set_text(char, 0.0)
+            drawn = " " if char.isspace() else char
+            if not self._font.get_char_index(ord(drawn)):
+                drawn = "?"
+            metrics = self._font.load_char(ord(drawn))
+            self._font.set_text(drawn, 0.0)
             self._font.draw_glyphs_to_bitmap(antialiased=True)
             top_px = max(self.size_px - round(metrics.horiBearingY / 64), 0)
             ink = np.array(self._font.get_image(), np.uint8)[: self.line_px - top_px]
@@ -66,7 +69,10 @@ class Font:
         return sum(self._glyph(char)[3] for char in text) + int(overhang_px)
 
     def draw(self, image: U8, text: str, x_px: int, y_px: int, colour: Colour) -> None:
-        """Draw one line in place, its top left corner at (x, y); what is outside the picture is cut off."""
+        """Draw one line in place, its top left corner at (x, y); what is outside the picture is cut off.
+
+        Characters that the font lacks become question marks.
+        """
         cover = self._cover(text)
         height_px, width_px = cover.shape
         x0, y0 = max(x_px, 0), max(y_px, 0)

@@ -1,0 +1,52 @@
+"""A standing figure to draw, and ways to look at a drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.skeletons import COCO_17, H36M_17
+from pipeline.types import Origin, Pose2D, Pose3D
+
+# Metres, camera axes, facing the camera: the person's left is on the right of the picture.
+_BODY_M = {
+    "pelvis": (0, 0, 0),
+    "hip": (0.11, 0, 0),
+    "knee": (0.12, 0.42, 0),
+    "ankle": (0.12, 0.84, 0),
+    "spine": (0, -0.24, 0),
+    "thorax": (0, -0.48, 0),
+    "nose": (0, -0.56, -0.08),
+    "head": (0, -0.7, 0),
+    "eye": (0.03, -0.62, -0.08),
+    "ear": (0.07, -0.6, 0),
+    "shoulder": (0.18, -0.46, 0),
+    "elbow": (0.3, -0.2, 0),
+    "wrist": (0.4, 0.04, 0),
+}
+
+
+def _place(joint: str) -> tuple[float, float, float]:
+    x, y, z = _BODY_M[joint.split("_")[-1]]
+    return (-x, y, z) if joint.startswith("r_") else (x, y, z)
+
+
+def body3d(track_id: int = 0, frame_index: int = 0, time_s: float = 0.0) -> Pose3D:
+    xyz = np.array([_place(joint) for joint in H36M_17.joints], np.float32)
+    return Pose3D(track_id, frame_index, time_s, xyz, np.ones(17, np.float32), np.zeros(17, np.uint8), True)
+
+
+def body2d(width: int, height: int, share: float = 0.4, score: float = 0.9) -> Pose2D:
+    flat = np.array([_place(joint)[:2] for joint in COCO_17.joints], np.float32)
+    xy = flat * np.float32(share * height) + np.array([width / 2, height / 2], np.float32)
+    box = np.array([*xy.min(0), *xy.max(0)], np.float32)
+    return Pose2D(0, 0.0, 0, xy, np.full(17, score, np.float32), box, np.full(17, Origin.MEASURED, np.uint8))
+
+
+def hue(image: NDArray[np.uint8], xy_px: NDArray[np.floating]) -> str:
+    """Which of the palette's sides a pixel shows: 'left' (orange), 'right' (blue), 'middle' (grey)."""
+    x, y = np.rint(xy_px).astype(int)
+    blue, _, red = image[y, x].astype(int)
+    if abs(red - blue) < 25:
+        return "middle"
+    return "left" if red > blue else "right"

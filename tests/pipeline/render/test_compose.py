@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.render.compose import Composer
+from pipeline.render.layout import lay_out
+from pipeline.skeletons import COCO_17
+from pipeline.types import U8, Frame, Pose2D, Pose3D
+from tests.pipeline.render.bodies import body2d, body3d, hue
+
+
+def frame(width: int, height: int, level: int = 120, index: int = 7) -> Frame:
+    return Frame(index, 0.25, np.full((height, width, 3), level, np.uint8))
+
+
+def knee(pose: Pose2D, side: str) -> U8:
+    return (pose.xy_px[COCO_17.index(f"{side}_hip")] + pose.xy_px[COCO_17.index(f"{side}_knee")]) / 2
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ((1280, 720), (2000, 720)),
+        ((1920, 1080), (3000, 1080)),
+        ((3840, 2160), (3000, 1080)),
+        ((1080, 1920), (1520, 1080)),
+        ((641, 479), (1120, 480)),
+        ((64, 48), (560, 240)),
+    ],
+)
+def test_sizes(source: tuple[int, int], expected: tuple[int, int]) -> None:
+    layout = lay_out(*source)
+    assert (layout.width, layout.height) == expected
+
+
+@given(st.integers(1, 8000), st.integers(1, 8000), st.booleans())
+def test_any_source_has_a_layout(width: int, height: int, with_panel: bool) -> None:
+    layout = lay_out(width, height, with_panel)
+    assert layout.width % 2 == 0 and layout.height % 2 == 0
+    assert 240 <= layout.height <= 1080 and layout.picture_width <= 1920
+    assert layout.picture_width + layout.panel_width == layout.width
+    assert layout.picture_top + layout.picture_height <= layout.height
+    if with_panel:
+        assert 240 <= layout.panel_width <= layout.height
+        assert layout.panel_width <= 240 or layout.panel_width <= 0.6 * layout.width + 2
+    else:
+        assert layout.panel_width == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 640), (64, 48), (900, 20), (20, 900), (333, 221)])
+def test_output_has_the_announced_size(width: int, height: int) -> None:
+    composer = Composer(width, height)
+    image = composer.compose(frame(width, height), [body2d(width, height)], [body3d()], 29.97, "settled")
+    assert image.shape == (composer.output_size[1], composer.output_size[0], 3) and image.dtype == np.uint8
+
+
+def test_the_picture_is_on_the_left_and_the_panel_on_the_right() -> None:
+    composer = Composer(640, 360)
+    image = composer.compose(frame(640, 360), [], [])
+    assert (image[60:, :640] == 120).all()
+    assert image[:, 640:].mean() < 60
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1440), (100, 100)])
+def test_keypoints_scale_with_the_picture(size: tuple[int, int]) -> None:
+    composer = Composer(*size)
+    pose = body2d(*size)
+    image = composer.compose(frame(*size), [pose], [])
+    scale = lay_out(*size).picture_height / size[1]
+    assert hue(image, knee(pose, "l") * scale) == "left"
+    assert hue(image, knee(pose, "r") * scale) == "right"
+
+
+def test_the_frame_is_not_changed() -> None:
+    source = frame(320, 240)
+    before = source.image.copy()
+    Composer(320, 240).compose(source, [body2d(320, 240)], [body3d()], 30.0, "note")
+    assert (source.image == before).all()
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_the_state_is_readable_on_any_background(level: int) -> None:
+    image = Composer(640, 360).compose(frame(640, 360, level), [], [], 30.0, "provisional")
+    box = image[8:26, 8:150].astype(int)
+    assert box.max() > 215
+    assert np.median(box) < 100
+
+
+def test_the_state_shows_number_fps_and_note() -> None:
+    composer = Composer(640, 360)
+
+    def drawn(index: int, fps: float | None, note: str) -> bytes:
+        return composer.compose(frame(640, 360, 90, index), [], [], fps, note).tobytes()
+
+    pictures = {
+        drawn(7, None, ""),
+        drawn(8, None, ""),
+        drawn(7, 30.0, ""),
+        drawn(7, 31.0, ""),
+        drawn(7, 30.0, "settled"),
+    }
+    assert len(pictures) == 5
+    assert drawn(7, float("nan"), "") == drawn(7, None, "")
+
+
+def test_a_frame_of_another_size_is_resized() -> None:
+    composer = Composer(640, 360)
+    pose = body2d(320, 180)
+    image = composer.compose(frame(320, 180), [pose], [])
+    assert image.shape[1::-1] == composer.output_size
+    assert hue(image, knee(pose, "l") * 2) == "left"
+
+
+def test_missing_people_and_notes_in_any_script() -> None:
+    composer = Composer(320, 240)
+    poses2d = [Pose2D.missing(7, 0.25), replace(body2d(320, 240), xy_px=np.full((17, 2), np.nan, np.float32))]
+    poses3d = [Pose3D.missing(7, 0.25), replace(body3d(), xyz_m=np.full((17, 3), np.inf, np.float32))]
+    composer.compose(frame(320, 240), poses2d, poses3d, None, "läuft 日本 \n\t")
+
+
+def test_without_a_panel() -> None:
+    composer = Composer(640, 360, with_panel=False)
+    assert composer.output_size == (640, 360)
+    assert composer.compose(frame(640, 360), [], [body3d()]).shape == (360, 640, 3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_any_small_source_is_composed(width: int, height: int) -> None:
+    composer = Composer(width, height)
+    image = composer.compose(frame(width, height), [body2d(width, height)], [body3d()], 30.0, "settled")
+    assert image.shape[1::-1] == composer.output_size
