@@ -1,7 +1,7 @@
-"""Cuts, scales and re-encodes a demo clip: python demo_videos/make_clips.py walk|balance SOURCE
+"""Cuts, scales and re-encodes a demo clip: python demo_videos/make_clips.py walk|jacks|balance SOURCE
 
-``walk`` makes walk_and_flip.mp4 from the demo clip of Sports2D, ``balance`` makes balance_portrait.mp4 from a view of
-the demo of Pose2Sim; README.md says where the sources come from.
+``walk`` and ``jacks`` make walk_and_flip.mp4 and jumping_jacks.mp4 from the demo clip of Sports2D, ``balance`` makes
+balance_portrait.mp4 from a view of the demo of Pose2Sim; README.md says where the sources come from.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to take from the source, and how to write it."""
+    """What to take from the source, and how to write it.
+
+    ``crop_px`` is x, y, width, height in the source's picture, None for all of it; ``crf`` is the coder's quality.
+    """
 
     name: str
     first: int
@@ -28,10 +31,12 @@ class Recipe:
     size_px: tuple[int, int]
     fps: int
     crf: int
+    crop_px: tuple[int, int, int, int] | None = None
 
 
 RECIPES = {
     "walk": Recipe("walk_and_flip.mp4", 0, 230, (1280, 720), 30, 22),
+    "jacks": Recipe("jumping_jacks.mp4", 0, 150, (960, 540), 30, 22, (180, 0, 960, 540)),
     "balance": Recipe("balance_portrait.mp4", 0, 100, (540, 960), 60, 20),
 }
 
@@ -49,9 +54,11 @@ def make(recipe: Recipe, source: Path, target: Path) -> int:
         for number, frame in enumerate(reader.decode(video=0)):
             if not recipe.first <= number < recipe.end:
                 continue
-            picture = av.VideoFrame.from_ndarray(
-                _fill(frame.to_ndarray(format="bgr24"), recipe.size_px), format="bgr24"
-            )
+            image = frame.to_ndarray(format="bgr24")
+            if recipe.crop_px is not None:
+                x, y, width, height = recipe.crop_px
+                image = image[y : y + height, x : x + width]
+            picture = av.VideoFrame.from_ndarray(_fill(image, recipe.size_px), format="bgr24")
             picture.pts, picture.time_base = count, Fraction(1, recipe.fps)
             writer.mux(stream.encode(picture))
             count += 1
