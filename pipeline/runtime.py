@@ -82,7 +82,7 @@ class OnnxModel:
 def _open(card: Card, device: Device, threads: int) -> ort.InferenceSession:
     wanted = device.kind
     if wanted == "auto":
-        wanted = "cuda" if _PROVIDERS["cuda"] in ort.get_available_providers() and _gpu_is_present() else "cpu"
+        wanted = "cpu" if gpu_problem() else "cuda"
     session = _session(card, wanted, device.number, threads)
     got = session.get_providers()[0]
     if got != _PROVIDERS[wanted]:
@@ -111,9 +111,14 @@ def _session(card: Card, kind: str, number: int, threads: int) -> ort.InferenceS
         raise ModelError(f"model {card.name}: ONNX Runtime can't load {card.model_path}: {error}") from error
 
 
-def _gpu_is_present() -> bool:
-    """Whether an NVIDIA driver is loaded; asking ONNX Runtime for CUDA without one prints an error."""
-    return os.path.exists("/dev/nvidiactl") or os.name == "nt"
+def gpu_problem() -> str | None:
+    """Why CUDA can't be used here, as far as it shows without loading a model; None if nothing speaks against it."""
+    if _PROVIDERS["cuda"] not in ort.get_available_providers():
+        return f"ONNX Runtime {ort.__version__} was installed without CUDA (onnxruntime-gpu has it)"
+    # Asking ONNX Runtime for CUDA without a driver prints an error, so look for the driver first.
+    if os.name == "posix" and not os.path.exists("/dev/nvidiactl"):
+        return "no NVIDIA driver is loaded"
+    return None
 
 
 def _explain(device: Device, found: str) -> str:

@@ -1,0 +1,85 @@
+"""PoseStride: 3D human motion from one camera. Parse, run a verb, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import sys
+import traceback
+from typing import NoReturn
+
+from pipeline.commands import bench, doctor, models, run
+from pipeline.errors import ConfigError, PoseStrideError
+
+_DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
+_EXAMPLES = """examples:
+  python app.py run demo_videos/walk_and_flip.mp4      video and CSV in out/walk_and_flip/
+  python app.py run 0                                  your webcam, in a window (q quits)
+  python app.py run clip.mp4 --detector fast --no-video --out results
+  python app.py models list                            which models there are
+  python app.py doctor                                 what this machine has and lacks
+
+'python app.py VERB --help' lists the options of a verb."""
+
+_VERBS = {
+    "run": (run, "lift a source to 3D: CSV, video, run.json"),
+    "models": (models, "list the models, or verify their files"),
+    "doctor": (doctor, "check this machine"),
+    "bench": (bench, "measure speed and latency on a source"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest valid option or value in its usage errors; no abbreviations, they hide typing errors."""
+
+    def error(self, message: str) -> NoReturn:
+        words = [word for word in sys.argv[1:] if word.startswith("--")]
+        known = [option for action in self._actions for option in action.option_strings]
+        for word in words:
+            word = word.split("=", 1)[0]
+            near = difflib.get_close_matches(word, known, n=1) if word not in known else []
+            if near and "unrecognized" in message:
+                message += f"; did you mean {near[0]}?"
+        print(f"error: {message} (see 'python app.py --help')", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = _Parser(
+        prog="app.py",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, (module, text) in _VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        module.add_arguments(verb)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code (0, 1 failure, 2 usage, 130 interrupted)."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    options = parser().parse_args(arguments)
+    try:
+        return _VERBS[options.verb][0].execute(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        if isinstance(error, PoseStrideError):
+            print(f"error: {error}", file=sys.stderr)
+        else:
+            print(f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

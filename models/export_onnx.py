@@ -1,0 +1,160 @@
+"""Export a trained lifter to ONNX with its card, after numerical parity with PyTorch.
+
+    python -m models.export_onnx RUN/checkpoint.pt NAME --data DIR [--weights weights]
+
+The export counts only if ONNX Runtime gives the same poses as PyTorch on real windows at batch 1 and more: exporters
+have produced silently wrong graphs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+from models.data.batches import Batch
+from models.data.mocap import STATURE_M, Mocap, load_mocap
+from models.strided_transformer import Architecture, StridedTransformer
+from models.validation import validate, validation_windows
+from pipeline.cards import WEIGHTS_DIR, file_sha256, read_card
+from pipeline.errors import ConfigError, ModelError
+from pipeline.normalise import NORMALISATION
+from pipeline.skeletons import H36M_17
+
+OPSET = 18
+PARITY_LIMIT_M = 1e-4
+
+
+def load_trained(checkpoint: Path) -> tuple[StridedTransformer, dict[str, Any]]:
+    """The averaged network of a training checkpoint, in eval mode, and the checkpoint's own data.
+
+    Raises:
+        ConfigError: no checkpoint of ours.
+    """
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        network = StridedTransformer(Architecture.from_dict(state["architecture"]))
+        network.load_state_dict(state["average"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{checkpoint} is not a checkpoint of models.train: {error}") from error
+    return network.eval(), state
+
+
+def export(network: StridedTransformer, path: Path) -> None:
+    """Write the network as ONNX: input ``keypoints`` [B, T, J, C], outputs ``frame`` and ``sequence``."""
+    arch = network.arch
+    example = torch.zeros(2, arch.window, arch.joints, arch.channels)
+    program = torch.onnx.export(
+        network,
+        (example,),
+        dynamo=True,
+        input_names=["keypoints"],
+        output_names=["frame", "sequence"],
+        dynamic_shapes={"keypoints": {0: torch.export.Dim("batch", min=1)}},
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None
+    onnx.save(program.model_proto, str(path))
+
+
+def parity(network: StridedTransformer, path: Path, keypoints: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, float]:
+    """Largest difference between ONNX Runtime and PyTorch in metres, at batch 1 and at the batch given.
+
+    Raises:
+        ModelError: it is larger than ``PARITY_LIMIT_M``.
+    """
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    result = {}
+    for batch in (1, len(keypoints)):
+        part = keypoints[:batch]
+        with torch.no_grad():
+            expected = network(torch.from_numpy(part))
+        got = session.run(None, {"keypoints": part})
+        result[f"max_abs_m_batch_{batch}"] = max(
+            float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got, strict=True)
+        )
+    worst = max(result.values())
+    if not worst <= PARITY_LIMIT_M:
+        raise ModelError(f"the export of {path.name} differs from PyTorch by {worst:.2e} m; it was not kept")
+    return result
+
+
+def make_card(
+    name: str, path: Path, network: StridedTransformer, state: dict[str, Any], train: Mocap, windows: Batch,
+    measured: dict[str, float],
+) -> dict[str, Any]:
+    """The card of an exported lifter; its metrics are measured here, on the held-out people."""
+    arch, target = network.arch, state["recipe"]["target"]
+    metrics = validate(network, windows, target)
+    return {
+        "name": name,
+        "kind": "lifter",
+        "file": path.name,
+        "sha256": file_sha256(path),
+        "opset": OPSET,
+        "description": f"Strided Transformer, {arch.window} frames, look-ahead {arch.window - 1 - target}",
+        "licence": "Apache-2.0",
+        "source": "trained by this project (python -m models.train)",
+        "architecture": arch.to_dict(),
+        "window": arch.window,
+        "lookahead": arch.window - 1 - target,
+        "joints_in": f"{H36M_17.name} from coco17 keypoints, (x, y, confidence)",
+        "joints_out": f"{H36M_17.name}, metres, root-relative, view axes, body of {STATURE_M:.2f} m",
+        "normalisation": NORMALISATION,
+        "input_rates_hz": [15, 60],
+        "training": {**state["recipe"], "steps_done": state["step"], "minutes": round(state["seconds"] / 60, 1)},
+        "training_data": _sources(train),
+        "metrics": {"held-out people of the motion capture, detector-like 2D, random cameras": metrics},
+        "parity": measured,
+    }
+
+
+def _sources(mocap: Mocap) -> list[dict[str, Any]]:
+    minutes = np.diff(mocap.starts) / mocap.fps / 60
+    return [
+        {
+            "licence": str(licence),
+            "clips": int((mocap.licence == licence).sum()),
+            "minutes": round(float(minutes[mocap.licence == licence].sum()), 1),
+            "people": len(np.unique(mocap.subjects[mocap.licence == licence])),
+        }
+        for licence in np.unique(mocap.licence)
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of ``python -m models.export_onnx``."""
+    parser = argparse.ArgumentParser(prog="export_onnx", description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("name", help="name of the model, as in lift-27")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.npz and val.npz")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, help="folder to write to")
+    options = parser.parse_args(arguments)
+    network, state = load_trained(options.checkpoint)
+    train, val = load_mocap(options.data / "train.npz"), load_mocap(options.data / "val.npz")
+    windows = validation_windows(val, network.arch.window, state["recipe"]["target"])
+    path = options.weights / f"{options.name}.onnx"
+    temporary = path.with_suffix(".part")
+    export(network, temporary)
+    try:
+        measured = parity(network, temporary, windows.keypoints[:32])
+    except ModelError:
+        temporary.unlink()
+        raise
+    os.replace(temporary, path)
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps(make_card(options.name, path, network, state, train, windows, measured), indent=2) + "\n")
+    read_card(card)
+    print(json.dumps({"card": str(card), "parity": measured}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""``bench``: speed and latency of the whole road on a source, per stage."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.options import add_model_arguments, add_source_arguments, load_models
+from pipeline.commands.run import timings
+from pipeline.errors import ConfigError
+from pipeline.export.csv_poses3d import CsvPoses3D
+from pipeline.export.run_json import write_run_json
+from pipeline.export.video import VideoSink
+from pipeline.pace import Paced
+from pipeline.render.compose import Composer
+from pipeline.run import Pipeline, Result, Statistics
+from pipeline.sources import open_source
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``bench``."""
+    add_source_arguments(parser)
+    add_model_arguments(parser)
+    parser.add_argument("--live", action="store_true", help="play the recording like a camera: late frames are dropped")
+    parser.add_argument("--no-video", action="store_true", help="neither draw nor encode")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the source once into a temporary folder and print the figures.
+
+    Raises:
+        PoseStrideError: what went wrong.
+    """
+    with closing(open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps)) as opened:
+        if options.live and opened.info.live:
+            raise ConfigError(f"--live plays a recording like a camera, but {options.source} is live already; leave it out")
+        source = Paced(opened) if options.live else opened
+        models = load_models(options)
+        info = source.info
+        composer = None if options.no_video else Composer(info.width_px, info.height_px)
+        with closing(models.detector):
+            statistics = _measure(Pipeline(source, models.detector, models.lifter, composer))
+    figures = _figures(statistics)
+    if options.json is not None:
+        write_run_json(options.json, figures)
+    print(_table(figures))
+    return 0
+
+
+def _measure(pipeline: Pipeline) -> Statistics:
+    info = pipeline.source.info
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with CsvPoses3D(folder / "poses3d.csv") as csv:
+            if pipeline.composer is None:
+                return pipeline.run(lambda result: _write(result, csv))
+            with VideoSink(folder / "overlay.mp4", *pipeline.composer.output_size, info.fps) as video:
+
+                def take(result: Result) -> None:
+                    _write(result, csv)
+                    if result.picture is not None:
+                        video.write((result.frame.time_s, result.picture))
+
+                return pipeline.run(take)
+
+
+def _write(result: Result, csv: CsvPoses3D) -> None:
+    for pose in result.poses3d:
+        csv.write(pose)
+
+
+def _figures(statistics: Statistics) -> dict[str, Any]:
+    figures = timings(statistics)
+    busy = sum(stage["seconds_total"] for stage in figures["stages"].values())
+    for stage in figures["stages"].values():
+        stage["share"] = round(stage["seconds_total"] / busy, 3) if busy else None
+    return {
+        **figures,
+        "frames": statistics.frames,
+        "frames_with_person": statistics.frames_with_person,
+        "dropped_frames": statistics.dropped,
+        "peak_memory_mb": round(_peak_memory_mb(), 1),
+    }
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _table(figures: dict[str, Any]) -> str:
+    def shown(value: float | None, unit: str) -> str:
+        return "-" if value is None else f"{value:.1f} {unit}"
+
+    lines = [
+        f"{figures['frames']} frames ({figures['dropped_frames']} dropped), {figures['fps']:.1f} frames/s, latency "
+        f"{shown(figures['latency_ms_median'], 'ms')} (median), {shown(figures['latency_ms_p95'], 'ms')} (95th percentile), "
+        f"peak memory {figures['peak_memory_mb']:.0f} MB",
+        f"{'stage':10}{'ms per frame (median)':>24}{'share of the work':>20}",
+    ]
+    for name, stage in figures["stages"].items():
+        share = "-" if stage["share"] is None else f"{100 * stage['share']:.0f} %"
+        lines.append(f"{name:10}{shown(stage['ms_median'], ''):>24}{share:>20}")
+    return "\n".join(lines)
+
+

@@ -1,0 +1,83 @@
+"""Options that several verbs share, and the models that they choose."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from pipeline.cards import Card, find_card, list_cards
+from pipeline.detect import DETECTORS, Detector, create_detector
+from pipeline.errors import ConfigError
+from pipeline.lift import OnnxLifter
+from pipeline.runtime import parse_device
+
+DEFAULT_MODEL = "lift-27"
+
+
+@dataclass(frozen=True)
+class Models:
+    """The loaded models of a run."""
+
+    detector: Detector
+    lifter: OnnxLifter
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """SOURCE and the span of it."""
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a video file, a folder of pictures, a camera number (0), an rtsp:// or http:// address, or 'synthetic'",
+    )
+    parser.add_argument("--start", type=float, metavar="S", help="begin at this second of the recording")
+    parser.add_argument("--end", type=float, metavar="S", help="end before this second")
+    parser.add_argument("--fps", type=float, help="pictures per second of a folder of pictures (default 30)")
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Detector, lifter, device."""
+    parser.add_argument(
+        "--detector",
+        default="default",
+        metavar="NAME",
+        help=f"2D detector: {', '.join(DETECTORS)} (default: default, MoveNet Thunder)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="3D lifter, see 'models list' (default: by --window)")
+    parser.add_argument("--window", type=int, metavar="T", help="frames that the lifter looks at: 27, 81, 243 or 351")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: one per core)")
+
+
+def load_models(options: argparse.Namespace) -> Models:
+    """Load what the options name.
+
+    Raises:
+        ConfigError: a name or a combination is not valid.
+        ModelError: a file is missing or damaged.
+        DeviceError: the device can't be used.
+    """
+    device = parse_device(options.device)
+    if options.threads < 0:
+        raise ConfigError(f"--threads {options.threads} is not valid; use 0 (one per core) or more")
+    lifter = OnnxLifter(_lifter_card(options.model, options.window), device, options.threads)
+    return Models(create_detector(options.detector, device, options.threads), lifter)
+
+
+def _lifter_card(name: str | None, window: int | None) -> Card:
+    if name is not None:
+        card = find_card(name, "lifter")
+        if window is not None and card.data["window"] != window:
+            raise ConfigError(
+                f"--model {name} has a window of {card.data['window']} frames, --window {window} was asked for; "
+                "leave one of both out"
+            )
+        return card
+    if window is None:
+        return find_card(DEFAULT_MODEL, "lifter")
+    cards = list_cards("lifter")
+    fitting = [card for card in cards if card.data["window"] == window]
+    if not fitting:
+        known = ", ".join(sorted({str(card.data["window"]) for card in cards}, key=int)) or "none"
+        raise ConfigError(f"--window {window}: there is no lifter of this length; there are: {known}")
+    # The centre model is the most accurate one of its length.
+    return max(fitting, key=lambda card: int(card.data["lookahead"]))

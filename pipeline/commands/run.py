@@ -1,0 +1,246 @@
+"""``run``: a source to CSV, video and run.json."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from pipeline.commands.options import Models, add_model_arguments, add_source_arguments, load_models
+from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.export.csv_poses2d import CsvPoses2D
+from pipeline.export.csv_poses3d import CsvPoses3D
+from pipeline.export.npz import NpzPoses3D
+from pipeline.export.output_folder import prepare_output
+from pipeline.export.run_json import write_run_json
+from pipeline.export.video import VideoSink
+from pipeline.place import height_scale
+from pipeline.render.compose import Composer
+from pipeline.render.screen import Screen, display_problem
+from pipeline.run import Pipeline, Result, Statistics
+from pipeline.sources import Source, open_source
+from pipeline.window import MAX_GAP_S
+
+_PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "matplotlib")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``run``."""
+    add_source_arguments(parser)
+    add_model_arguments(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: out/<source>)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
+    parser.add_argument("--height", type=float, metavar="M", help="the person's height in metres, for metric scale")
+    parser.add_argument("--focal-px", type=float, metavar="F", help="the camera's focal length in pixels, if known")
+    parser.add_argument("--wide", action="store_true", help="CSV with one row per frame instead of one per joint")
+    parser.add_argument("--npz", action="store_true", help="also write poses3d.npz")
+    parser.add_argument("--no-video", action="store_true", help="do not write overlay.mp4")
+    parser.add_argument("--no-display", action="store_true", help="no window (cameras open one where there is a screen)")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run; returns the exit code: 0, or 130 after Ctrl-C.
+
+    Raises:
+        PoseStrideError: what went wrong; finished results are kept.
+    """
+    scale = 1.0 if options.height is None else height_scale(options.height)
+    if options.focal_px is not None and not options.focal_px > 0:
+        raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
+    started = time.time()
+    with closing(open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps)) as source:
+        folder = options.out or Path("out") / _folder_name(source.info.name)
+        prepare_output(folder, _result_names(options), options.overwrite)
+        models = load_models(options)
+        show = source.info.live and not options.no_display and _can_show()
+        composer = Composer(source.info.width_px, source.info.height_px) if show or not options.no_video else None
+        pipeline = Pipeline(source, models.detector, models.lifter, composer, scale, options.focal_px)
+        status, failure = "complete", None
+        with closing(models.detector), _stop_on_interrupt(pipeline) as interrupted:
+            try:
+                _write_results(pipeline, folder, options, show)
+            except PoseStrideError as error:
+                status, failure = "failed", error
+        if interrupted() and failure is None:
+            status = "interrupted"
+        report = _report(options, source, models, pipeline.statistics, status, started)
+        if failure is not None:
+            report["error"] = str(failure)
+        try:
+            write_run_json(folder / "run.json", report)
+        except PoseStrideError:
+            if failure is None:
+                raise
+        if failure is not None:
+            raise failure
+    print(_summary(folder, options, pipeline.statistics, status))
+    return 130 if status == "interrupted" else 0
+
+
+def _result_names(options: argparse.Namespace) -> list[str]:
+    names = ["poses3d.csv", "poses2d.csv"]
+    if options.npz:
+        names.append("poses3d.npz")
+    if not options.no_video:
+        names.append("overlay.mp4")
+    return [*names, "run.json"]
+
+
+def _folder_name(source_name: str) -> str:
+    name = "".join(char if char.isalnum() or char in "-_." else "_" for char in Path(source_name).stem)
+    return name.strip("._") or "source"
+
+
+def _can_show() -> bool:
+    problem = display_problem()
+    if problem:
+        print(f"no window: {problem}", file=sys.stderr)
+    return problem is None
+
+
+@contextmanager
+def _stop_on_interrupt(pipeline: Pipeline) -> Iterator[Any]:
+    """Ctrl-C ends the source and lets the frames under way finish; a second one ends at once."""
+    hits = 0
+
+    def handle(*_: object) -> None:
+        nonlocal hits
+        hits += 1
+        pipeline.stop()
+        if hits > 1:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: hits > 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write_results(pipeline: Pipeline, folder: Path, options: argparse.Namespace, show: bool) -> None:
+    info = pipeline.source.info
+    with ExitStack() as stack:
+        csv3d = stack.enter_context(CsvPoses3D(folder / "poses3d.csv", wide=options.wide))
+        csv2d = stack.enter_context(CsvPoses2D(folder / "poses2d.csv", wide=options.wide))
+        npz = stack.enter_context(NpzPoses3D(folder / "poses3d.npz")) if options.npz else None
+        video = None
+        if not options.no_video and pipeline.composer is not None:
+            width, height = pipeline.composer.output_size
+            video = stack.enter_context(
+                VideoSink(folder / "overlay.mp4", width, height, info.fps, audio_from=info.audio_path)
+            )
+        screen = stack.enter_context(Screen("PoseStride")) if show else None
+        progress = stack.enter_context(
+            tqdm(total=info.frame_count, unit="frame", desc=info.name, disable=not sys.stderr.isatty())
+        )
+
+        def take(result: Result) -> None:
+            for pose3d in result.poses3d:
+                csv3d.write(pose3d)
+                if npz is not None:
+                    npz.write(pose3d)
+            for pose2d in result.poses2d:
+                csv2d.write(pose2d)
+            if video is not None and result.picture is not None:
+                video.write((result.frame.time_s, result.picture))
+            if screen is not None and result.picture is not None and not screen.show(result.picture):
+                pipeline.stop()
+            progress.update()
+
+        pipeline.run(take)
+
+
+def _report(
+    options: argparse.Namespace,
+    source: Source,
+    models: Models,
+    statistics: Statistics,
+    status: str,
+    started: float,
+) -> dict[str, Any]:
+    """What run.json says."""
+    info, card = source.info, models.lifter.card
+    return {
+        "status": status,
+        "source": {
+            "name": info.name,
+            "kind": info.kind,
+            "width_px": info.width_px,
+            "height_px": info.height_px,
+            "nominal_fps": info.fps,
+            "warnings": list(source.warnings),
+        },
+        "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()
+                    if isinstance(value, (str, int, float, bool, Path, type(None)))},
+        "models": {
+            "lifter": {"name": card.name, "sha256": card.sha256, "provider": models.lifter.provider},
+            "detector": {"name": options.detector},
+        },
+        "conventions": {
+            "units": "metres and seconds; pixels of the upright picture",
+            "axes": "camera: x right, y down, z away; root-relative (pelvis = 0)",
+            "body_height_m": options.height or 1.70,
+            "longest_interpolated_gap_s": MAX_GAP_S,
+        },
+        "counts": {
+            "frames": statistics.frames,
+            "frames_with_person": statistics.frames_with_person,
+            "people": len(statistics.tracks),
+            "dropped_frames": statistics.dropped,
+        },
+        "timings": {"started_unix_s": round(started, 3), "wall_s": round(statistics.wall_s, 3), **timings(statistics)},
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def timings(statistics: Statistics) -> dict[str, Any]:
+    """fps, latency (from a decoded frame to its written result) and per-stage medians, in ms per frame."""
+    meter = statistics.meter
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, 3)
+
+    return {
+        "fps": round(statistics.fps, 2),
+        "latency_ms_median": rounded(meter.median_ms("latency")),
+        "latency_ms_p95": rounded(meter.percentile_ms("latency", 95)),
+        "stages": {
+            name: {"ms_median": rounded(meter.median_ms(name)), "seconds_total": round(meter.total_s(name), 3)}
+            for name in meter.names()
+            if name != "latency"
+        },
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _summary(folder: Path, options: argparse.Namespace, statistics: Statistics, status: str) -> str:
+    measured = timings(statistics)
+    latency = measured["latency_ms_median"]
+    lines = [
+        f"{status}: {statistics.frames} frames, person in {statistics.frames_with_person}, "
+        f"people: {len(statistics.tracks)}, {measured['fps']:.1f} frames/s"
+        + (f", latency {latency:.0f} ms (median)" if latency is not None else "")
+        + (f", {statistics.dropped} frames dropped" if statistics.dropped else "")
+    ]
+    if statistics.frames and not statistics.frames_with_person:
+        lines.append("no person was found in any frame: the CSV rows are empty; try --detector accurate")
+    lines += [f"  {folder / name}" for name in _result_names(options)]
+    return "\n".join(lines)

@@ -1,0 +1,191 @@
+"""Per person, a ring of the last frames, from which windows for the lifter are cut.
+
+Every pushed frame comes out again exactly once and in order, with a window or without: without one if the person was
+not seen there (or hardly: fewer than four joints) and the gap is too long to bridge. A gap of at most ``MAX_GAP_S`` (and no longer than the look-ahead, so
+that its end is known when the frame is due) is filled by interpolation over time, joint by joint, and marked so in
+``origin``. A longer gap ends the stretch: windows on either side repeat the stretch's edge frame, as the published code
+does at the start and the end of a video.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.normalise import assumed_focal_px, view_of_person
+from pipeline.skeletons import COCO_17, H36M_FROM_COCO, coco17_to_h36m17
+from pipeline.types import Origin, Pose2D, Window
+
+MAX_GAP_S = 0.25
+"""Longest gap that is bridged by interpolation."""
+
+HIGHEST_RATE_HZ = 60.0
+"""Highest frame rate that lifters are trained on; faster recordings are seen every n-th frame."""
+
+_INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
+_MIN_JOINTS = 4  # fewer keypoints in the target frame say nothing about a body
+_PARTS_OF_H36M = H36M_FROM_COCO != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A frame whose look-ahead has passed.
+
+    Attributes:
+        pose: what is known of it in 2D, short gaps filled.
+        window: the lifter's input, or None where the person was not seen.
+    """
+
+    pose: Pose2D
+    window: Window | None
+
+
+def frame_step(rate_hz: float) -> int:
+    """Every how many frames a window looks at a recording, so that it sees at most about 60 Hz."""
+    return max(1, round(rate_hz / HIGHEST_RATE_HZ))
+
+
+class WindowBuffer:
+    """The ring of one person.
+
+    Args:
+        track_id: the person.
+        window: T, frames in a window.
+        lookahead: how many of them lie after the target frame.
+        size_px: width and height of the picture.
+        focal_px: focal length; assumed if None.
+        step: every how many frames a window looks, see ``frame_step``.
+
+    Memory is bounded: about 2 * T * step frames of keypoints.
+    """
+
+    def __init__(
+        self,
+        track_id: int,
+        window: int,
+        lookahead: int,
+        size_px: tuple[int, int],
+        focal_px: float | None = None,
+        step: int = 1,
+    ) -> None:
+        if not 0 <= lookahead < window:
+            raise ValueError(f"look-ahead {lookahead} is not inside a window of {window}")
+        self.track_id = track_id
+        width, height = size_px
+        self._focal = np.array([focal_px or assumed_focal_px(width, height)], np.float32)
+        self._centre = np.array([[width / 2, height / 2]], np.float32)
+        self._offsets = (np.arange(window) - (window - 1 - lookahead)) * step
+        self._ahead = lookahead * step
+        self._size = window * step + self._ahead + 1
+        joints = len(COCO_17)
+        self._xy = np.full((self._size, joints, 2), np.nan, np.float32)
+        self._score = np.zeros((self._size, joints), np.float32)
+        self._origin = np.full((self._size, joints), Origin.MISSING, np.uint8)
+        self._time = np.zeros(self._size, np.float64)
+        self._frame = np.zeros(self._size, np.int64)
+        self._pushed = 0  # frames so far; frame number n of this ring lies in slot n % size
+        self._due = 0  # the next one to come out
+        self._last_seen = np.full(joints, -1, np.int64)
+
+    def push(self, pose: Pose2D) -> list[Due]:
+        """Take the next frame (``Pose2D.missing`` if the person is not in it); returns the frames now due."""
+        now = self._pushed
+        slot = now % self._size
+        seen = pose.origin != Origin.MISSING
+        self._xy[slot] = np.where(seen[:, None], pose.xy_px, np.nan)
+        self._score[slot] = np.where(seen, pose.score, 0)
+        self._origin[slot] = pose.origin
+        self._time[slot] = pose.time_s
+        self._frame[slot] = pose.frame_index
+        self._pushed += 1
+        for joint in np.flatnonzero(seen):
+            self._bridge(int(joint), int(self._last_seen[joint]), now)
+        self._last_seen[seen] = now
+        return self._take(now - self._ahead)
+
+    def finish(self) -> list[Due]:
+        """The source has ended: the frames that are still waiting for their look-ahead."""
+        return self._take(self._pushed - 1)
+
+    def _bridge(self, joint: int, before: int, now: int) -> None:
+        """Fill a joint between the frames ``before`` and ``now`` where it was seen, if the gap is short."""
+        missing = now - before - 1
+        if before < 0 or missing < 1 or missing > self._ahead:
+            return
+        a, b = before % self._size, now % self._size
+        span = self._time[b] - self._time[a]
+        if not 0 < span <= MAX_GAP_S + 1e-9:
+            return
+        slots = np.arange(before + 1, now) % self._size
+        share = ((self._time[slots] - self._time[a]) / span).astype(np.float32)[:, None]
+        self._xy[slots, joint] = (1 - share) * self._xy[a, joint] + share * self._xy[b, joint]
+        self._score[slots, joint] = _INTERPOLATED_CONFIDENCE * min(self._score[a, joint], self._score[b, joint])
+        self._origin[slots, joint] = Origin.INTERPOLATED
+
+    def _take(self, last: int) -> list[Due]:
+        due = [self._cut(number) for number in range(self._due, last + 1)]
+        self._due = max(self._due, last + 1)
+        return due
+
+    def _cut(self, number: int) -> Due:
+        slot = number % self._size
+        pose = self._pose(slot)
+        if pose.is_missing:
+            return Due(pose, None)
+        first, last = self._stretch(number)
+        slots = np.clip(number + self._offsets, first, last) % self._size
+        xy, score = coco17_to_h36m17(self._xy[slots], self._score[slots])
+        visible = score > 0
+        target = int(np.flatnonzero(self._offsets == 0)[0])
+        if visible[target].sum() < _MIN_JOINTS:
+            return Due(pose, None)
+        view, rotation = view_of_person(xy[None], visible[None], self._focal, self._centre)
+        keypoints = np.concatenate([view[0], score[..., None]], -1)
+        # A joint made of several has the provenance of its least certain part.
+        origin = np.where(_PARTS_OF_H36M, self._origin[slot], 0).max(1).astype(np.uint8)
+        window = Window(
+            track_id=self.track_id,
+            target_index=pose.frame_index,
+            target_time_s=pose.time_s,
+            time_s=self._time[slots],
+            keypoints=keypoints,
+            rotation=rotation[0],
+            score=score[target],
+            origin=origin,
+        )
+        return Due(pose, window)
+
+    def _stretch(self, number: int) -> tuple[int, int]:
+        """First and last frame around ``number`` between which the person is never out of sight."""
+        oldest = max(0, self._pushed - self._size, number + int(self._offsets[0]))
+        newest = min(self._pushed - 1, number + int(self._offsets[-1]))
+        first = last = number
+        while first > oldest and self._seen(first - 1):
+            first -= 1
+        while last < newest and self._seen(last + 1):
+            last += 1
+        return first, last
+
+    def _seen(self, number: int) -> bool:
+        return bool((self._origin[number % self._size] != Origin.MISSING).any())
+
+    def _pose(self, slot: int) -> Pose2D:
+        xy = self._xy[slot].copy()
+        origin = self._origin[slot].copy()
+        return Pose2D(
+            int(self._frame[slot]),
+            float(self._time[slot]),
+            self.track_id,
+            xy,
+            self._score[slot].copy(),
+            _box(xy, origin != Origin.MISSING),
+            origin,
+        )
+
+
+def _box(xy: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if not seen.any():
+        return np.full(4, np.nan, np.float32)
+    return np.concatenate([xy[seen].min(0), xy[seen].max(0)]).astype(np.float32)
