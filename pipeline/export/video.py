@@ -28,8 +28,8 @@ from pipeline.types import U8
 
 log = logging.getLogger(__name__)
 
-# Measured at 2000 x 720, CPU time per frame on one core and size of a sports clip, CRF 23 (benchmarks/bench_render.py):
-# ultrafast 12 ms, 5.2 Mbit/s; superfast 17 ms, 3.4 Mbit/s; veryfast 20 ms, 1.7 Mbit/s but visibly softer.
+# Chosen with benchmarks/bench_render.py --video on a sports clip: ultrafast takes a quarter less time but writes files
+# half as large again; veryfast halves the file, is visibly softer and takes a third more time.
 PRESET = "superfast"
 QUALITY_CRF = 23
 _KEY_INTERVAL_S = 2.0
