@@ -27,6 +27,8 @@ __all__ = [
     "open_source",
 ]
 
+_SHOWN = 200  # characters of a name in a message
+
 
 def open_source(
     text: str, *, start_s: float | None = None, end_s: float | None = None, fps: float | None = None
@@ -56,7 +58,10 @@ def open_source(
                 f"--start {start_s:g} was given with the live source {text}; it works for recordings only"
             )
         start_s = None
-    is_images = not (is_camera or is_url or is_synthetic) and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
+    is_path = not (is_camera or is_url or is_synthetic)
+    if is_path and (not text or not _exists(path)):
+        raise SourceError(_not_found(text, path))
+    is_images = is_path and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
     if fps is not None and not is_images:
         raise ConfigError(f"a frame rate was given with {text!r}; it works for folders of pictures only, leave it out")
     if is_camera:
@@ -65,8 +70,6 @@ def open_source(
         return StreamSource(text, end_s=end_s)
     if is_synthetic:
         return SyntheticSource(parse_options(text), start_s=start_s, end_s=end_s)
-    if not text or not _exists(path):
-        raise SourceError(_not_found(text, path))
     if is_images:
         return ImagesSource(path, fps=DEFAULT_FPS if fps is None else fps, start_s=start_s, end_s=end_s)
     return VideoSource(path, start_s=start_s, end_s=end_s)
@@ -81,6 +84,7 @@ def _exists(path: Path) -> bool:
 
 def _not_found(text: str, path: Path) -> str:
     kinds = "give a video file, a folder of pictures, a camera number, an rtsp:// or http:// address, or 'synthetic'"
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     if "://" in text:
         return f"no source {text!r}: addresses of this kind are not known; use {', '.join(STREAM_SCHEMES[:5])}"
     near = _near_misses(path)

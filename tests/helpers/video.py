@@ -140,6 +140,18 @@ def truncate(path: Path, fraction: float) -> Path:
     return path
 
 
+def damage_packets(path: Path, which: slice) -> Path:
+    """Overwrite the data of these packets of the video stream, in the order of the container's index."""
+    with av.open(str(path)) as container:
+        # An entry must not be touched after its container was closed.
+        places = [(entry.pos, entry.size) for entry in container.streams.video[0].index_entries]
+    data = bytearray(path.read_bytes())
+    for position, size in places[which]:
+        data[position : position + size] = b"\xff" * size
+    path.write_bytes(data)
+    return path
+
+
 def regular_times(count: int, fps: float = 30.0, start_s: float = 0.0) -> list[float]:
     """Times of ``count`` frames at a constant rate."""
     return [start_s + n / fps for n in range(count)]
