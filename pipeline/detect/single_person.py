@@ -1,0 +1,137 @@
+"""A detector for one person: search, follow from frame to frame, and search again when the person is lost.
+
+What finds and what follows are parts: the search is MoveNet Thunder on wide crops, the follower is whichever
+network reads the joints.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from pipeline.detect.crops import Crop
+from pipeline.detect.keypoints import Keypoints
+from pipeline.types import F32, U8, Frame, Pose2D
+
+# A person who was lost is looked for where they were for this long before anybody else is accepted: a fast move
+# or a covered body must not hand the track to a bystander.
+_PATIENCE_S = 0.3
+# Below this correlation of the thumbnails of two frames the picture is a different one (a cut).
+_SAME_SCENE = 0.5
+# From one frame to the next the crop's centre may move by this part of its side (the side is about twice the
+# person's height): more is somebody else or a misread pose. The side may grow by this factor.
+_LARGEST_MOVE = 0.35
+_LARGEST_GROWTH = 1.3
+# Somebody found again near the place of the loss may be farther off.
+_LARGEST_MOVE_AFTER_LOSS = 0.75
+_THUMBNAIL_PX = (32, 24)
+
+
+class Search(Protocol):
+    """Finds one person in a picture without knowing where to look."""
+
+    def everywhere(self, image: U8) -> Keypoints | None:
+        """Look in the whole picture, whatever it costs."""
+
+    def somewhere(self, image: U8) -> Keypoints | None:
+        """Look with one inference; the calls of a row take turns over the picture."""
+
+    def near(self, image: U8, crop: Crop) -> Keypoints | None:
+        """Look around a crop."""
+
+
+class Follower(Protocol):
+    """Reads the joints of a person whose place is about known."""
+
+    def region(self, keypoints: Keypoints, image: U8) -> Crop | None:
+        """Where to look for this person; None when the keypoints do not say."""
+
+    def read(self, image: U8, crop: Crop) -> tuple[Keypoints, Crop] | None:
+        """The joints in the crop and the crop for the next frame; None when nobody is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Where and when the person was lost."""
+
+    crop: Crop
+    time_s: float
+
+
+class SinglePerson:
+    """Detector of one person; see ``pipeline.detect.base.Detector``."""
+
+    def __init__(self, search: Search, follower: Follower) -> None:
+        self._search = search
+        self._follower = follower
+        self._crop: Crop | None = None
+        self._lost: _Lost | None = None
+        self._searched_in_vain = False
+        self._thumbnail: F32 | None = None
+
+    def __call__(self, frame: Frame) -> list[Pose2D]:
+        """The person in the frame (``track_id`` 0), or an empty list."""
+        if min(frame.image.shape[:2]) == 0:
+            return []
+        if self._is_other_scene(frame.image):
+            self._forget()
+        found = self._follow(frame) or self._find(frame)
+        return [found.to_pose(frame)] if found else []
+
+    def close(self) -> None:
+        """Forget the person; the models' memory is freed with the detector."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._crop = self._lost = None
+        self._searched_in_vain = False
+
+    def _follow(self, frame: Frame) -> Keypoints | None:
+        if self._crop is None:
+            return None
+        read = self._follower.read(frame.image, self._crop)
+        if read is None or _moved(self._crop, read[1]) > _LARGEST_MOVE:
+            self._lost, self._crop = _Lost(self._crop, frame.time_s), None
+            return None
+        keypoints, crop = read
+        side_px = min(crop.side_px, _LARGEST_GROWTH * self._crop.side_px)
+        self._crop = replace(crop, side_px=side_px)
+        return keypoints
+
+    def _find(self, frame: Frame) -> Keypoints | None:
+        crop = self._look(frame)
+        read = self._follower.read(frame.image, crop) if crop else None
+        if read is None:
+            return None
+        keypoints, self._crop = read
+        self._lost, self._searched_in_vain = None, False
+        return keypoints
+
+    def _look(self, frame: Frame) -> Crop | None:
+        """The crop of somebody to follow from now on."""
+        image, lost = frame.image, self._lost
+        if lost and frame.time_s - lost.time_s <= _PATIENCE_S:
+            seed = self._search.near(image, lost.crop)
+            crop = self._follower.region(seed, image) if seed else None
+            return crop if crop and _moved(lost.crop, crop) <= _LARGEST_MOVE_AFTER_LOSS else None
+        seed = self._search.somewhere(image) if self._searched_in_vain else self._search.everywhere(image)
+        self._searched_in_vain = True
+        return self._follower.region(seed, image) if seed else None
+
+    def _is_other_scene(self, image: U8) -> bool:
+        """Whether the picture has little in common with the one before."""
+        grey = cv2.cvtColor(cv2.resize(image, _THUMBNAIL_PX, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+        values = grey.astype(np.float32) - grey.mean(dtype=np.float32)
+        norm = float(np.linalg.norm(values))
+        now = np.asarray(values / norm if norm > 0 else values, np.float32)
+        before, self._thumbnail = self._thumbnail, now
+        return before is not None and float((before * now).sum()) < _SAME_SCENE
+
+
+def _moved(before: Crop, after: Crop) -> float:
+    """How far the centre moved, in sides of the crop before."""
+    return math.hypot(after.x_px - before.x_px, after.y_px - before.y_px) / before.side_px
