@@ -67,7 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     options = parser().parse_args(arguments)
     try:
-        return _VERBS[options.verb][0].execute(options)
+        code: int = _VERBS[options.verb][0].execute(options)
+        return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -77,7 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(error, PoseStrideError):
             print(f"error: {error}", file=sys.stderr)
         else:
-            print(f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it", file=sys.stderr)
+            print(
+                f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it",
+                file=sys.stderr,
+            )
         return 2 if isinstance(error, ConfigError) else 1
 
 

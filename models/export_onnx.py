@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from numpy.typing import NDArray
 
 from models.data.batches import Batch
 from models.data.mocap import STATURE_M, Mocap, load_mocap
@@ -65,7 +65,7 @@ def export(network: StridedTransformer, path: Path) -> None:
     onnx.save(program.model_proto, str(path))
 
 
-def parity(network: StridedTransformer, path: Path, keypoints: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, float]:
+def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> dict[str, float]:
     """Largest difference between ONNX Runtime and PyTorch in metres, at batch 1 and at the batch given.
 
     Raises:
@@ -88,7 +88,12 @@ def parity(network: StridedTransformer, path: Path, keypoints: np.ndarray[Any, n
 
 
 def make_card(
-    name: str, path: Path, network: StridedTransformer, state: dict[str, Any], train: Mocap, windows: Batch,
+    name: str,
+    path: Path,
+    network: StridedTransformer,
+    state: dict[str, Any],
+    train: Mocap,
+    windows: Batch,
     measured: dict[str, float],
 ) -> dict[str, Any]:
     """The card of an exported lifter; its metrics are measured here, on the held-out people."""
@@ -149,9 +154,11 @@ def main(arguments: list[str] | None = None) -> None:
     except ModelError:
         temporary.unlink()
         raise
-    os.replace(temporary, path)
+    temporary.replace(path)
     card = path.with_suffix(".json")
-    card.write_text(json.dumps(make_card(options.name, path, network, state, train, windows, measured), indent=2) + "\n")
+    card.write_text(
+        json.dumps(make_card(options.name, path, network, state, train, windows, measured), indent=2) + "\n"
+    )
     read_card(card)
     print(json.dumps({"card": str(card), "parity": measured}))
 

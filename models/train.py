@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -90,7 +89,8 @@ class Trainer:
         # Augmentation never repeats a window, so dropout only slows the training.
         self.network = StridedTransformer(arch, dropout=0.0, embedding_dropout=0.0)
         self.average = deepcopy(self.network).requires_grad_(False)
-        matrices, others = [], []
+        matrices: list[Tensor] = []
+        others: list[Tensor] = []
         for name, parameter in self.network.named_parameters():
             inner = name.startswith(("vanilla", "strided")) and parameter.ndim == 2
             (matrices if inner else others).append(parameter)
@@ -116,7 +116,8 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = base * rate
             optimiser.zero_grad(set_to_none=True)
-        loss = self.loss(*forward(keypoints), truth)
+        frame, sequence = forward(keypoints)
+        loss = self.loss(frame, sequence, truth)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in self.optimisers:
@@ -149,7 +150,7 @@ class Trainer:
             },
             temporary,
         )
-        os.replace(temporary, path)
+        temporary.replace(path)
 
     def load(self, path: Path) -> None:
         """Continue from a stored state of the same architecture."""

@@ -77,8 +77,8 @@ class Card:
         found = file_sha256(self.model_path)
         if found != self.sha256:
             raise ModelError(
-                f"model {self.name}: weight file {self.model_path} is damaged or was replaced (SHA-256 {found[:12]}..., "
-                f"its card says {self.sha256[:12]}...); restore it (git checkout weights/)"
+                f"model {self.name}: weight file {self.model_path} is damaged or was replaced (SHA-256 {found[:12]}, "
+                f"its card says {self.sha256[:12]}); restore it (git checkout weights/)"
             )
 
 

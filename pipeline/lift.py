@@ -69,7 +69,10 @@ class OnnxLifter:
     def _lift(self, windows: list[Window]) -> list[Pose3D]:
         frame = self._model.run(np.stack([window.keypoints for window in windows]))[0]
         if not np.isfinite(frame).all():
-            raise ModelError(f"model {self.card.name} gave values that are not finite for frame {windows[0].target_index}")
+            raise ModelError(
+                f"model {self.card.name} gave values that are not finite near frame {windows[0].target_index}; "
+                "run 'python app.py models verify', and report it if that is well"
+            )
         frame[:, 0] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
         # view axes back to camera axes: the rows are x, so x @ R is R^T x
         xyz = np.matmul(frame, np.stack([window.rotation for window in windows])).astype(np.float32)

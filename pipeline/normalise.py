@@ -32,9 +32,7 @@ def assumed_focal_px(width_px: int, height_px: int) -> float:
     return ASSUMED_FOCAL * max(width_px, height_px)
 
 
-def view_of_person(
-    xy_px: F32, visible: NDArray[np.bool_], focal_px: F32, centre_px: F32
-) -> tuple[F32, F32]:
+def view_of_person(xy_px: F32, visible: NDArray[np.bool_], focal_px: F32, centre_px: F32) -> tuple[F32, F32]:
     """Turn a virtual camera to the person of each window and scale the person to unit size.
 
     Args:

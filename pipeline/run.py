@@ -134,9 +134,7 @@ class Pipeline:
                 poses = self.detector(frame)
             yield arrived_s, frame, poses
 
-    def _lift(
-        self, found: Iterable[tuple[float, Frame, list[Pose2D]]]
-    ) -> Iterator[tuple[float, Result]]:
+    def _lift(self, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[tuple[float, Result]]:
         tracks = _Tracks(self._new_buffer)
         waiting: deque[tuple[float, Frame]] = deque()  # frames whose look-ahead has not passed
         batch: list[list[Due]] = []

@@ -43,9 +43,7 @@ class Skeleton:
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """(left, right) indices of all mirrored joints."""
         return tuple(
-            (i, self.joints.index(_other_side(name)))
-            for i, name in enumerate(self.joints)
-            if _side(name) == "left"
+            (i, self.joints.index(_other_side(name))) for i, name in enumerate(self.joints) if _side(name) == "left"
         )
 
     @property
@@ -262,7 +260,7 @@ def convert(matrix: F32, points: F32, score: F32) -> tuple[F32, F32]:
         where that is 0 (or a part is NaN) the point is NaN and the score 0.
     """
     used = matrix != 0
-    finite = np.isfinite(points).all(-1)
+    finite = np.asarray(np.isfinite(points).all(-1))
     score = np.where(finite, np.nan_to_num(score), 0.0)
     lowest = np.where(used, score[..., None, :], np.inf).min(-1)
     out = np.matmul(matrix, np.where(finite[..., None], points, 0.0))

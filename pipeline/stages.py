@@ -1,7 +1,7 @@
 """Stages in threads, joined by bounded queues.
 
-A stage is a generator function that takes the items of the stage before it. ``Stages.threaded`` runs one in a thread of
-its own and gives its items to the next. Errors travel with the items: whoever reads the last stage meets them with their
+A stage is a generator function that takes the items of the stage before it. ``Stages.threaded`` runs one in its own
+thread and gives its items to the next. Errors travel with the items: whoever reads the last stage meets them with their
 traceback. Stopping reaches everyone within ``_POLL_S``; nothing waits without a limit.
 """
 
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Handover(Generic[Item]):
                 return
             if isinstance(item, _Failure):
                 raise item.error
-            yield cast(Item, item)
+            yield item
 
 
 class Stages:

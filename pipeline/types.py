@@ -29,6 +29,7 @@ class Origin(IntEnum):
 
     @property
     def label(self) -> str:
+        """As written into files: 'swap-repaired'."""
         return self.name.lower().replace("_", "-")
 
 

@@ -1,10 +1,10 @@
 """Per person, a ring of the last frames, from which windows for the lifter are cut.
 
 Every pushed frame comes out again exactly once and in order, with a window or without: without one if the person was
-not seen there (or hardly: fewer than four joints) and the gap is too long to bridge. A gap of at most ``MAX_GAP_S`` (and no longer than the look-ahead, so
-that its end is known when the frame is due) is filled by interpolation over time, joint by joint, and marked so in
-``origin``. A longer gap ends the stretch: windows on either side repeat the stretch's edge frame, as the published code
-does at the start and the end of a video.
+not seen there (or hardly: fewer than four joints) and the gap is too long to bridge. A gap of at most ``MAX_GAP_S``
+(and no longer than the look-ahead, so that its end is known when the frame is due) is filled by interpolation over
+time, joint by joint, and marked so in ``origin``. A longer gap ends the stretch: windows on either side repeat the
+stretch's edge frame, as the published code does at the start and the end of a video.
 """
 
 from __future__ import annotations

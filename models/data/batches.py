@@ -54,7 +54,7 @@ def observe(view: View, focal_px: F32, rate_hz: F32, rng: np.random.Generator, r
     coco = view.xy_px[:, :, COCO_OF_MOCAP]
     xy, confidence = add_noise(coco, view.inside[:, :, COCO_OF_MOCAP], view.body_px, rate_hz, rng, recipe)
     xy, confidence = coco17_to_h36m17(xy, confidence)
-    keypoints, rotation = normalised(xy, confidence, focal_px, view.size_px / 2)
+    keypoints, rotation = normalised(xy, confidence, focal_px, (view.size_px / 2).astype(np.float32))
     relative = view.xyz_m[:, :, : len(H36M_17)] - view.xyz_m[:, :, :1]
     truth = rotate(rotation[:, None], relative)
     return Batch(keypoints, truth, rotation)

@@ -65,7 +65,9 @@ def random_views(points_m: F32, rate_hz: F32, rng: np.random.Generator) -> View:
     inside = ((xy > -margin) & (xy < size[:, None, None] + margin)).all(-1) & (depth > 0.1)
     middle = seen[:, frames // 2, 0]
     body = focal * 1.7 / np.maximum(np.linalg.norm(middle, axis=-1), 0.3)
-    return View(*(array.astype(np.float32) for array in (seen, xy)), inside, size, *map(np.float32, (focal, body)))
+    return View(
+        seen.astype(np.float32), xy.astype(np.float32), inside, size, focal.astype(np.float32), body.astype(np.float32)
+    )
 
 
 def _camera_axes(pitch: NDArray[np.float64], roll: NDArray[np.float64]) -> NDArray[np.float64]:

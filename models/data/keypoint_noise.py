@@ -105,10 +105,15 @@ def _errors_percent(
 
 
 def _stretches(
-    batch: int, frames: int, joints: int, rng: np.random.Generator, probability: F32 | float, length: tuple[int, int]
+    batch: int,
+    frames: int,
+    joints: int,
+    rng: np.random.Generator,
+    probability: NDArray[np.floating] | float,
+    length: tuple[int, int],
 ) -> NDArray[np.bool_]:
     """[B, T, J], true for one stretch of ``length`` frames with this probability per joint."""
-    chosen = rng.random((batch, joints)) < probability
+    chosen = np.asarray(rng.random((batch, joints)) < probability)
     span = rng.integers(*length, (batch, joints), endpoint=True)
     start = rng.integers(-length[0], frames, (batch, joints))
     time = np.arange(frames)[None, :, None]
@@ -132,20 +137,20 @@ def _swap_sides(
 
 def _drop_joints(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
     batch, frames = missing.shape[:2]
-    some = (rng.random(batch) < recipe.joint_dropout)[:, None, None]
+    some = rng.random((batch, 1, 1)) < recipe.joint_dropout
     missing |= some & _stretches(batch, frames, 17, rng, 0.15, (3, 30))
-    lower = rng.random(batch) < recipe.lower_body
-    missing[np.ix_(lower, np.arange(frames), _LOWER)] = True
-    with_hips = lower & (rng.random(batch) < 0.4)
-    missing[np.ix_(with_hips, np.arange(frames), _HIPS)] = True
+    lower = np.asarray(rng.random(batch) < recipe.lower_body)
+    missing |= lower[:, None, None] & np.isin(np.arange(17), _LOWER)
+    with_hips = np.asarray(lower & (rng.random(batch) < 0.4))
+    missing |= with_hips[:, None, None] & np.isin(np.arange(17), _HIPS)
 
 
 def _drop_frames(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
     batch, frames = missing.shape[:2]
     missing |= _stretches(batch, frames, 1, rng, recipe.frame_dropout, (2, 14))
-    sparse = rng.random(batch) < recipe.sparse
-    every = rng.integers(2, 5, batch, endpoint=True)
-    unseen = (np.arange(frames)[None] + rng.integers(0, 5, batch)[:, None]) % every[:, None] != 0
-    missing |= (sparse[:, None] & unseen)[..., None]
+    sparse = rng.random((batch, 1)) < recipe.sparse
+    every = rng.integers(2, 5, (batch, 1), endpoint=True)
+    unseen = (np.arange(frames)[None] + rng.integers(0, 5, (batch, 1))) % every != 0
+    missing |= (sparse & unseen)[..., None]
     if recipe.random_frames:
         missing |= rng.random((batch, frames, 1)) < recipe.random_frames

@@ -61,7 +61,7 @@ class Mocap:
 
     def clip_m(self, index: int) -> F32:
         """Clip as float32 [T, 26, 3] metres, in the file's world axes."""
-        return self.points[self.starts[index] : self.starts[index + 1]].astype(np.float32) / 1000
+        return (self.points[self.starts[index] : self.starts[index + 1]] / 1000).astype(np.float32)
 
 
 def load_mocap(path: Path) -> Mocap:
@@ -108,9 +108,7 @@ class WindowSampler:
 
     COMMON_RATES_HZ = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0)
 
-    def __init__(
-        self, mocap: Mocap, window: int, target: int, rates_hz: tuple[float, float] = (15.0, 60.0)
-    ) -> None:
+    def __init__(self, mocap: Mocap, window: int, target: int, rates_hz: tuple[float, float] = (15.0, 60.0)) -> None:
         self.mocap, self.window, self.target, self.rates_hz = mocap, window, target, rates_hz
         frames = np.diff(mocap.starts)
         seconds = frames / mocap.fps

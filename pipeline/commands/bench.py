@@ -39,7 +39,9 @@ def execute(options: argparse.Namespace) -> int:
     """
     with closing(open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps)) as opened:
         if options.live and opened.info.live:
-            raise ConfigError(f"--live plays a recording like a camera, but {options.source} is live already; leave it out")
+            raise ConfigError(
+                f"--live plays a recording like a camera, but {options.source} is live already; leave it out"
+            )
         source = Paced(opened) if options.live else opened
         models = load_models(options)
         info = source.info
@@ -100,7 +102,7 @@ def _table(figures: dict[str, Any]) -> str:
 
     lines = [
         f"{figures['frames']} frames ({figures['dropped_frames']} dropped), {figures['fps']:.1f} frames/s, latency "
-        f"{shown(figures['latency_ms_median'], 'ms')} (median), {shown(figures['latency_ms_p95'], 'ms')} (95th percentile), "
+        f"{shown(figures['latency_ms_median'], 'ms')} (median), {shown(figures['latency_ms_p95'], 'ms')} (95 %), "
         f"peak memory {figures['peak_memory_mb']:.0f} MB",
         f"{'stage':10}{'ms per frame (median)':>24}{'share of the work':>20}",
     ]
@@ -108,5 +110,3 @@ def _table(figures: dict[str, Any]) -> str:
         share = "-" if stage["share"] is None else f"{100 * stage['share']:.0f} %"
         lines.append(f"{name:10}{shown(stage['ms_median'], ''):>24}{share:>20}")
     return "\n".join(lines)
-
-

@@ -45,7 +45,10 @@ def _machine() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    yield "ok", f"numpy {np.__version__}, OpenCV {cv2.__version__}, PyAV {av.__version__}, ONNX Runtime {ort.__version__}"
+    yield (
+        "ok",
+        f"numpy {np.__version__}, OpenCV {cv2.__version__}, PyAV {av.__version__}, ONNX Runtime {ort.__version__}",
+    )
     installed = {dist.metadata["Name"].lower() for dist in distributions() if dist.metadata["Name"]}
     flavours = sorted(name for name in installed if name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"))
     if len(flavours) > 1:
@@ -63,7 +66,7 @@ def _video() -> Iterator[Finding]:
         av.codec.Codec("libx264", "w")
         yield "ok", "H.264 encoder found"
     except (ValueError, av.error.FFmpegError):
-        yield "problem", "this PyAV has no H.264 encoder (libx264): pip install -r requirements-run.txt, or use --no-video"
+        yield "problem", "this PyAV has no H.264 encoder (libx264): install requirements-run.txt, or use --no-video"
 
 
 def _gpu() -> Iterator[Finding]:

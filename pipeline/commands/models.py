@@ -10,7 +10,9 @@ from pipeline.errors import ModelError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``models``."""
-    parser.add_argument("what", choices=("list", "verify"), help="list the models, or compare all files with their cards")
+    parser.add_argument(
+        "what", choices=("list", "verify"), help="list the models, or compare the files with their cards"
+    )
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wide", action="store_true", help="CSV with one row per frame instead of one per joint")
     parser.add_argument("--npz", action="store_true", help="also write poses3d.npz")
     parser.add_argument("--no-video", action="store_true", help="do not write overlay.mp4")
-    parser.add_argument("--no-display", action="store_true", help="no window (cameras open one where there is a screen)")
+    parser.add_argument("--no-display", action="store_true", help="no window (cameras open one if there is a screen)")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -179,8 +179,11 @@ def _report(
             "nominal_fps": info.fps,
             "warnings": list(source.warnings),
         },
-        "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()
-                    if isinstance(value, (str, int, float, bool, Path, type(None)))},
+        "options": {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in vars(options).items()
+            if isinstance(value, (str, int, float, bool, Path, type(None)))
+        },
         "models": {
             "lifter": {"name": card.name, "sha256": card.sha256, "provider": models.lifter.provider},
             "detector": {"name": options.detector},
