@@ -88,20 +88,19 @@ def refine(uv: NDArray[np.float64], heat_map: F32) -> NDArray[np.float64]:
     Returns:
         [K, 2]; landmarks outside the map or with no value of at least 0.5 nearby stay as they are.
     """
-    height, width = heat_map.shape[:2]
-    out = uv.copy()
-    for k, (u, v) in enumerate(uv):
-        column, row = math.floor(u * width), math.floor(v * height)
-        if not (0 <= column < width and 0 <= row < height):
-            continue
-        rows = np.arange(max(0, row - _REFINE_RADIUS), min(height, row + _REFINE_RADIUS + 1))
-        columns = np.arange(max(0, column - _REFINE_RADIUS), min(width, column + _REFINE_RADIUS + 1))
-        weight = _sigmoid(heat_map[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1, k].astype(np.float64))
-        if weight.max() < _REFINE_LEAST:
-            continue
-        total = weight.sum()
-        out[k] = (weight.sum(0) @ columns / total / width, weight.sum(1) @ rows / total / height)
-    return out
+    size = np.array([heat_map.shape[1], heat_map.shape[0]])
+    cell = np.floor(uv * size).astype(np.int64)
+    inside = ((cell >= 0) & (cell < size)).all(1)
+    steps = np.arange(-_REFINE_RADIUS, _REFINE_RADIUS + 1)
+    near = np.clip(cell, 0, size - 1)[:, :, np.newaxis] + steps  # [K, (column, row), 7]
+    on_map = (near >= 0) & (near < size[:, np.newaxis])
+    column, row = np.moveaxis(np.clip(near, 0, size[:, np.newaxis] - 1), 1, 0)
+    logits = heat_map[row[:, :, np.newaxis], column[:, np.newaxis, :], np.arange(len(uv))[:, np.newaxis, np.newaxis]]
+    weight = _sigmoid(logits.astype(np.float64)) * on_map[:, 1, :, np.newaxis] * on_map[:, 0, np.newaxis, :]
+    total = np.maximum(weight.sum((1, 2)), np.finfo(np.float64).tiny)
+    mass = np.stack([(weight.sum(1) * column).sum(1), (weight.sum(2) * row).sum(1)], axis=1) / total[:, np.newaxis]
+    sure = inside & (weight.max((1, 2)) >= _REFINE_LEAST)
+    return np.where(sure[:, np.newaxis], mass / size, uv)
 
 
 def _upright_crop(centre_px: NDArray[np.floating], circle_px: NDArray[np.floating]) -> Crop:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.detect.blazepose import BlazePose
 from pipeline.detect.movenet import LIGHTNING, THUNDER, MoveNet, MoveNetFollower, MoveNetSearch
-from pipeline.detect.single_person import SinglePerson
+from pipeline.detect.single_person import Follower, SinglePerson
 from pipeline.runtime import parse_device
 from pipeline.types import U8
 
@@ -37,7 +37,11 @@ def blazepose() -> BlazePose:
 @pytest.fixture
 def fresh(thunder: MoveNet, lightning: MoveNet, blazepose: BlazePose) -> Callable[[str], SinglePerson]:
     """A detector by name, put together like ``create_detector`` does."""
-    followers = {"default": MoveNetFollower(thunder), "fast": MoveNetFollower(lightning), "accurate": blazepose}
+    followers: dict[str, Follower] = {
+        "default": MoveNetFollower(thunder),
+        "fast": MoveNetFollower(lightning),
+        "accurate": blazepose,
+    }
     return lambda name: SinglePerson(MoveNetSearch(thunder), followers[name])
 
 

@@ -30,7 +30,8 @@ def test_refining_at_the_border_stays_inside() -> None:
 
 def test_covered_joints_keep_some_score_and_joints_outside_none() -> None:
     high, low = np.float32(8), np.float32(-8)
-    seen, covered, outside = joint_score(np.array([high, low, high]), np.array([high, high, low]))
+    visibility, presence = np.array([high, low, high]), np.array([high, high, low])
+    seen, covered, outside = joint_score(visibility, presence)
     assert seen > 0.99 and 0.2 < covered < 0.4 and outside < 0.01
 
 
