@@ -8,12 +8,17 @@ import numpy as np
 
 from pipeline.cards import Card
 from pipeline.errors import ModelError
+from pipeline.image_plane import IMAGE_NORMALISATION
 from pipeline.normalise import NORMALISATION
 from pipeline.runtime import Device, OnnxModel
 from pipeline.types import Pose3D, Window
 
 BATCH = 32
 """Windows per call of the network: more gains nothing on a CPU and delays the results."""
+
+
+NORMALISATIONS = (NORMALISATION, IMAGE_NORMALISATION)
+"""What windows can be prepared for."""
 
 
 class Lifter(Protocol):
@@ -36,6 +41,7 @@ class OnnxLifter:
 
     Attributes:
         window, lookahead: T, and how many of its frames lie after the target.
+        normalisation: what its windows must be prepared with, one of ``NORMALISATIONS``.
         provider: what ONNX Runtime runs it on.
 
     Raises:
@@ -44,12 +50,14 @@ class OnnxLifter:
     """
 
     def __init__(self, card: Card, device: Device, threads: int = 0) -> None:
-        if card.data["normalisation"] != NORMALISATION:
+        if card.data["normalisation"] not in NORMALISATIONS:
             raise ModelError(
                 f"model {card.name} expects {card.data['normalisation']!r} input; this program prepares "
-                f"{NORMALISATION!r} only"
+                f"{' and '.join(map(repr, NORMALISATIONS))} only"
             )
         self.card = card
+        self.normalisation: str = card.data["normalisation"]
+        self._channels: int = card.data["architecture"].get("channels", 3)
         self.window: int = card.data["window"]
         self.lookahead: int = card.data["lookahead"]
         self._model = OnnxModel(card, device, threads)
@@ -67,7 +75,8 @@ class OnnxLifter:
         return poses
 
     def _lift(self, windows: list[Window]) -> list[Pose3D]:
-        frame = self._model.run(np.stack([window.keypoints for window in windows]))[0]
+        # lifters that were trained as published take (x, y) without the confidence
+        frame = self._model.run(np.stack([window.keypoints[..., : self._channels] for window in windows]))[0]
         if not np.isfinite(frame).all():
             raise ModelError(
                 f"model {self.card.name} gave values that are not finite near frame {windows[0].target_index}; "

@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pipeline.detect.base import Detector
 from pipeline.lift import Lifter
 from pipeline.place import scaled
@@ -26,6 +28,7 @@ from pipeline.window import Due, WindowBuffer, frame_step
 
 _BATCH_FRAMES = 16
 _QUEUE_FRAMES = 3
+_NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Result:
     """All that is known of one frame when it leaves the pipeline.
 
     Attributes:
-        frame: the frame; its image may have been dropped where nobody draws.
+        frame: the frame; its image is empty where nobody draws, and no larger than it is drawn otherwise.
         poses2d, poses3d: one per person, by track; a missing person is a missing pose, never a missing row.
         picture: uint8 [H, W, 3] composed picture, None where nobody asked for one.
     """
@@ -132,7 +135,13 @@ class Pipeline:
         for arrived_s, frame in frames:
             with self.statistics.meter.time("detect"):
                 poses = self.detector(frame)
-            yield arrived_s, frame, poses
+            yield arrived_s, self._to_keep(frame), poses
+
+    def _to_keep(self, frame: Frame) -> Frame:
+        """What is needed of a frame from here on; many wait for their look-ahead, so the picture is kept small."""
+        if self.composer is None:
+            return Frame(frame.index, frame.time_s, _NO_IMAGE)
+        return self.composer.shrink(frame)
 
     def _lift(self, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[tuple[float, Result]]:
         tracks = _Tracks(self._new_buffer)

@@ -46,13 +46,14 @@ class Handover(Generic[Item]):
         self.dropped = 0
 
     def put(self, item: Item | _Failure | _End, stop: threading.Event) -> None:
-        """Hand over; gives up when ``stop`` is set."""
+        """Hand over; gives up when ``stop`` is set. The end and a failure never push an item out."""
+        pushes = self._newest_wins and not isinstance(item, (_End, _Failure))
         while not stop.is_set():
             try:
-                self._queue.put(item, timeout=0 if self._newest_wins else _POLL_S)
+                self._queue.put(item, block=not pushes, timeout=_POLL_S)
                 return
             except queue.Full:
-                if self._newest_wins:
+                if pushes:
                     self._drop_oldest()
 
     def _drop_oldest(self) -> None:

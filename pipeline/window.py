@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.normalise import assumed_focal_px, view_of_person
+from pipeline.image_plane import IMAGE_NORMALISATION, window_in_picture
+from pipeline.normalise import NORMALISATION, assumed_focal_px, view_of_person
 from pipeline.skeletons import COCO_17, H36M_FROM_COCO, coco17_to_h36m17
 from pipeline.types import Origin, Pose2D, Window
 
@@ -57,6 +58,7 @@ class WindowBuffer:
         size_px: width and height of the picture.
         focal_px: focal length; assumed if None.
         step: every how many frames a window looks, see ``frame_step``.
+        normalisation: how the lifter expects its keypoints: ``NORMALISATION`` or ``IMAGE_NORMALISATION``.
 
     Memory is bounded: about 2 * T * step frames of keypoints.
     """
@@ -69,10 +71,12 @@ class WindowBuffer:
         size_px: tuple[int, int],
         focal_px: float | None = None,
         step: int = 1,
+        normalisation: str = NORMALISATION,
     ) -> None:
         if not 0 <= lookahead < window:
             raise ValueError(f"look-ahead {lookahead} is not inside a window of {window}")
         self.track_id = track_id
+        self._size_px, self._by_image = size_px, normalisation == IMAGE_NORMALISATION
         width, height = size_px
         self._focal = np.array([focal_px or assumed_focal_px(width, height)], np.float32)
         self._centre = np.array([[width / 2, height / 2]], np.float32)
@@ -141,8 +145,13 @@ class WindowBuffer:
         target = int(np.flatnonzero(self._offsets == 0)[0])
         if visible[target].sum() < _MIN_JOINTS:
             return Due(pose, None)
-        view, rotation = view_of_person(xy[None], visible[None], self._focal, self._centre)
-        keypoints = np.concatenate([view[0], score[..., None]], -1)
+        if self._by_image:
+            view, score = window_in_picture(self._xy[slots], self._score[slots], self._size_px)
+            rotation = np.eye(3, dtype=np.float32)
+        else:
+            views, rotations = view_of_person(xy[None], visible[None], self._focal, self._centre)
+            view, rotation = views[0], rotations[0]
+        keypoints = np.concatenate([view, score[..., None]], -1)
         # A joint made of several has the provenance of its least certain part.
         origin = np.where(_PARTS_OF_H36M, self._origin[slot], 0).max(1).astype(np.uint8)
         window = Window(
@@ -151,7 +160,7 @@ class WindowBuffer:
             target_time_s=pose.time_s,
             time_s=self._time[slots],
             keypoints=keypoints,
-            rotation=rotation[0],
+            rotation=rotation,
             score=score[target],
             origin=origin,
         )

@@ -108,12 +108,19 @@ def test_the_state_shows_number_fps_and_note() -> None:
     assert drawn(7, float("nan"), "") == drawn(7, None, "")
 
 
-def test_a_frame_of_another_size_is_resized() -> None:
-    composer = Composer(640, 360)
-    pose = body2d(320, 180)
-    image = composer.compose(frame(320, 180), [pose], [])
-    assert image.shape[1::-1] == composer.output_size
-    assert hue(image, knee(pose, "l") * 2) == "left"
+def test_a_shrunken_frame_gives_the_same_picture() -> None:
+    composer = Composer(3840, 2160)
+    large = frame(3840, 2160)
+    small = composer.shrink(large)
+    assert small.image.nbytes < large.image.nbytes / 3
+    pose = body2d(3840, 2160)
+    assert np.array_equal(composer.compose(large, [pose], []), composer.compose(small, [pose], []))
+    assert hue(composer.compose(small, [pose], []), knee(pose, "l") / 2) == "left"
+
+
+def test_a_frame_that_is_small_already_is_not_copied() -> None:
+    picture = frame(640, 360)
+    assert Composer(640, 360).shrink(picture) is picture
 
 
 def test_missing_people_and_notes_in_any_script() -> None:

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.types import Origin, Pose2D
+from pipeline.window import Due, WindowBuffer, frame_step
+from tests.helpers.stand_ins import pose2d
+
+SIZE = (1280, 720)
+BODY = np.random.default_rng(0).uniform((500, 200), (700, 600), (17, 2))
+
+
+def feed(
+    seen: list[bool], window: int = 9, lookahead: int = 4, step_s: float = 1 / 30, step: int = 1, speed: float = 2.0
+) -> list[Due]:
+    """A person who moves ``speed`` pixels a frame, seen in these frames."""
+    buffer = WindowBuffer(0, window, lookahead, SIZE, step=step)
+    due = []
+    for n, here in enumerate(seen):
+        moved = pose2d(n, n * step_s, BODY + speed * n)
+        due += buffer.push(moved if here else Pose2D.missing(n, n * step_s))
+    return due + buffer.finish()
+
+
+@given(st.lists(st.booleans(), max_size=80), st.sampled_from([(9, 4), (9, 0), (27, 13), (27, 26)]), st.integers(1, 3))
+@settings(deadline=None, max_examples=60)
+def test_every_frame_comes_out_once_in_order(seen: list[bool], shape: tuple[int, int], step: int) -> None:
+    due = feed(seen, *shape, step=step)
+    assert [d.pose.frame_index for d in due] == list(range(len(seen)))
+    assert [d.pose.time_s for d in due] == [n / 30 for n in range(len(seen))]
+    for here, d in zip(seen, due, strict=True):
+        if here:
+            assert d.window is not None and d.window.target_index == d.pose.frame_index
+            assert d.window.target_time_s == d.pose.time_s
+            assert np.isfinite(d.window.keypoints).all()
+            # the target frame stands where the lifter expects it
+            assert d.window.time_s[shape[0] - 1 - shape[1]] == d.pose.time_s
+        else:
+            assert not (d.pose.origin == Origin.MEASURED).any()
+
+
+def test_look_ahead_delays_by_exactly_that_many_frames() -> None:
+    buffer = WindowBuffer(0, 9, 4, SIZE)
+    counts = [len(buffer.push(pose2d(n, n / 30, BODY))) for n in range(8)]
+    assert counts == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert [d.pose.frame_index for d in buffer.finish()] == [4, 5, 6, 7]
+    assert buffer.finish() == []
+
+
+def test_start_and_end_repeat_the_edge_frame() -> None:
+    due = feed([True] * 20)
+    first, last = due[0].window, due[-1].window
+    assert first is not None and last is not None
+    assert np.round(first.time_s * 30).tolist() == [0, 0, 0, 0, 0, 1, 2, 3, 4]
+    assert np.round(last.time_s * 30).tolist() == [15, 16, 17, 18, 19, 19, 19, 19, 19]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_fewer_frames_than_the_window(frames: int) -> None:
+    due = feed([True] * frames, window=27, lookahead=13)
+    assert len(due) == frames
+    assert all(d.window is not None and d.window.keypoints.shape == (27, 17, 3) for d in due)
+
+
+def test_a_short_gap_is_interpolated_over_time_and_marked() -> None:
+    due = feed([True] * 10 + [False] * 3 + [True] * 10)
+    for n in (10, 11, 12):
+        assert (due[n].pose.origin == Origin.INTERPOLATED).all()
+        assert due[n].pose.xy_px == pytest.approx(BODY + 2.0 * n, abs=1e-3)
+        assert due[n].pose.score == pytest.approx(np.full(17, 0.45))
+        assert due[n].window is not None and (due[n].window.origin == Origin.INTERPOLATED).all()
+    assert (due[9].pose.origin == Origin.MEASURED).all() and (due[13].pose.origin == Origin.MEASURED).all()
+
+
+@pytest.mark.parametrize(
+    ("gap", "step_s", "lookahead", "bridged"),
+    [(4, 1 / 30, 4, True), (5, 1 / 30, 4, False), (4, 1 / 10, 4, False), (2, 1 / 30, 0, False)],
+    ids=["as long as the look-ahead", "longer than the look-ahead", "longer than 0.25 s", "no look-ahead"],
+)
+def test_limits_of_interpolation(gap: int, step_s: float, lookahead: int, bridged: bool) -> None:
+    due = feed([True] * 8 + [False] * gap + [True] * 8, lookahead=lookahead, step_s=step_s)
+    middle = due[8 : 8 + gap]
+    assert all((d.window is not None) == bridged for d in middle)
+    assert all(d.pose.is_missing != bridged for d in middle)
+
+
+def test_interpolation_uses_times_not_frame_numbers() -> None:
+    times = [0, 0.01, 0.02, 0.03, 0.10, 0.11, 0.12, 0.13, 0.14]
+    buffer = WindowBuffer(0, 9, 4, SIZE)
+    due = []
+    for n, t in enumerate(times):
+        due += buffer.push(Pose2D.missing(n, t) if n == 3 else pose2d(n, t, BODY + 1000 * t))
+    assert due[3].pose.xy_px == pytest.approx(BODY + 30, abs=1e-3)
+
+
+def test_a_long_gap_parts_the_windows() -> None:
+    due = feed([True] * 12 + [False] * 12 + [True] * 12)
+    before, after = due[11].window, due[24].window
+    assert before is not None and after is not None
+    assert np.round(before.time_s * 30).tolist() == [7, 8, 9, 10, 11, 11, 11, 11, 11]
+    assert np.round(after.time_s * 30).tolist() == [24, 24, 24, 24, 24, 25, 26, 27, 28]
+
+
+def test_one_joint_missing_for_long_is_missing_in_the_window() -> None:
+    buffer = WindowBuffer(0, 9, 4, SIZE)
+    body = BODY.copy()
+    body[9] = np.nan  # left wrist
+    due = []
+    for n in range(20):
+        due += buffer.push(pose2d(n, n / 30, body))
+    window = due[8].window
+    assert window is not None
+    assert (window.keypoints[:, 13] == 0).all() and window.origin[13] == Origin.MISSING and window.score[13] == 0
+    assert (window.origin[:13] == Origin.MEASURED).all()
+
+
+def test_a_few_joints_are_no_body() -> None:
+    body = np.full((17, 2), np.nan)
+    body[:3] = BODY[:3]
+    buffer = WindowBuffer(0, 9, 0, SIZE)
+    (due,) = buffer.push(pose2d(0, 0.0, body))
+    assert due.window is None and not due.pose.is_missing
+
+
+def test_fast_recordings_are_seen_every_nth_frame() -> None:
+    assert [frame_step(r) for r in (15, 30, 60, 75, 100, 120, 240)] == [1, 1, 1, 1, 2, 2, 4]
+    due = feed([True] * 40, step_s=1 / 120, step=2)
+    window = due[20].window
+    assert window is not None
+    assert np.round(window.time_s * 120).tolist() == [12, 14, 16, 18, 20, 22, 24, 26, 28]
+
+
+def test_a_wrong_look_ahead_is_refused() -> None:
+    with pytest.raises(ValueError, match="look-ahead 9"):
+        WindowBuffer(0, 9, 9, SIZE)
