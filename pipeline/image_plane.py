@@ -6,7 +6,8 @@ trained on the joints of Human3.6M and without missing ones. So this module also
 
 - turns COCO-17 keypoints into Human3.6M-17 by the rules of the published demo (``coco_h36m`` in its preprocess.py),
   which put thorax and spine nearer to Human3.6M's than the middle of the shoulders is;
-- fills missing joints: over time where the window shows the joint elsewhere, else with its neighbour towards the pelvis.
+- fills missing joints: over time where the window shows the joint elsewhere, else with the next joint towards the
+  pelvis.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ _FROM_COCO_Y = _published(
 def image_plane(xy_px: NDArray[np.floating], size_px: tuple[int, int]) -> F32:
     """Pixels [..., 2] to the picture's plane: x in [-1, 1] over the width, y by the same factor; the middle is 0, 0."""
     width, height = size_px
-    return ((2 * xy_px - np.array([width, height])) / width).astype(np.float32)
+    plane: F32 = ((2 * xy_px - np.array([width, height])) / width).astype(np.float32)
+    return plane
 
 
 def window_in_picture(xy_px: F32, score: F32, size_px: tuple[int, int]) -> tuple[F32, F32]:
@@ -83,8 +85,8 @@ def _filled(xy: F32, visible: NDArray[np.bool_]) -> F32:
         return xy
     xy = xy.copy()
     frames = np.arange(len(xy))
-    ever = visible.any(0)
-    for joint in np.flatnonzero(ever & ~visible.all(0)):
+    ever: NDArray[np.bool_] = np.asarray(visible.any(0))
+    for joint in np.flatnonzero(ever & ~np.asarray(visible.all(0))):
         seen = np.flatnonzero(visible[:, joint])
         for axis in range(2):
             xy[:, joint, axis] = np.interp(frames, seen, xy[seen, joint, axis])

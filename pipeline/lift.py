@@ -16,7 +16,6 @@ from pipeline.types import Pose3D, Window
 BATCH = 32
 """Windows per call of the network: more gains nothing on a CPU and delays the results."""
 
-
 NORMALISATIONS = (NORMALISATION, IMAGE_NORMALISATION)
 """What windows can be prepared for."""
 

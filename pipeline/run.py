@@ -19,6 +19,7 @@ import numpy as np
 
 from pipeline.detect.base import Detector
 from pipeline.lift import Lifter
+from pipeline.normalise import NORMALISATION
 from pipeline.place import scaled
 from pipeline.render.compose import Composer
 from pipeline.sources.base import Source
@@ -75,6 +76,7 @@ class Pipeline:
         composer: draws each frame; None to draw nothing.
         scale: factor on all 3D coordinates (a person's height over the model's).
         focal_px: focal length of the camera; assumed if None.
+        normalisation: what the lifter's windows must be prepared with, see ``WindowBuffer``.
     """
 
     def __init__(
@@ -85,9 +87,10 @@ class Pipeline:
         composer: Composer | None = None,
         scale: float = 1.0,
         focal_px: float | None = None,
+        normalisation: str = NORMALISATION,
     ) -> None:
         self.source, self.detector, self.lifter, self.composer = source, detector, lifter, composer
-        self.scale, self.focal_px = scale, focal_px
+        self.scale, self.focal_px, self.normalisation = scale, focal_px, normalisation
         self.statistics = Statistics()
         self._live = source.info.live
         self._end = threading.Event()
@@ -200,6 +203,7 @@ class Pipeline:
             (info.width_px, info.height_px),
             self.focal_px,
             frame_step(info.fps),
+            self.normalisation,
         )
 
 

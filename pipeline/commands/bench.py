@@ -47,7 +47,10 @@ def execute(options: argparse.Namespace) -> int:
         info = source.info
         composer = None if options.no_video else Composer(info.width_px, info.height_px)
         with closing(models.detector):
-            statistics = _measure(Pipeline(source, models.detector, models.lifter, composer))
+            pipeline = Pipeline(
+                source, models.detector, models.lifter, composer, normalisation=models.lifter.normalisation
+            )
+            statistics = _measure(pipeline)
     figures = _figures(statistics)
     if options.json is not None:
         write_run_json(options.json, figures)

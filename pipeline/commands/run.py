@@ -63,7 +63,15 @@ def execute(options: argparse.Namespace) -> int:
         models = load_models(options)
         show = source.info.live and not options.no_display and _can_show()
         composer = Composer(source.info.width_px, source.info.height_px) if show or not options.no_video else None
-        pipeline = Pipeline(source, models.detector, models.lifter, composer, scale, options.focal_px)
+        pipeline = Pipeline(
+            source,
+            models.detector,
+            models.lifter,
+            composer,
+            scale,
+            options.focal_px,
+            models.lifter.normalisation,
+        )
         status, failure = "complete", None
         with closing(models.detector), _stop_on_interrupt(pipeline) as interrupted:
             try:
