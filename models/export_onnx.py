@@ -87,6 +87,22 @@ def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float3
     return result
 
 
+def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> dict[str, float]:
+    """Export to ``path`` and keep the file only if it has parity on these windows; returns what ``parity`` measured.
+
+    Raises:
+        ModelError: it has none; a file that was there before stays.
+    """
+    temporary = path.with_suffix(".part")
+    try:
+        export(network, temporary)
+        measured = parity(network, temporary, keypoints)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return measured
+
+
 def make_card(
     name: str,
     path: Path,
@@ -147,14 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     train, val = load_mocap(options.data / "train.npz"), load_mocap(options.data / "val.npz")
     windows = validation_windows(val, network.arch.window, state["recipe"]["target"])
     path = options.weights / f"{options.name}.onnx"
-    temporary = path.with_suffix(".part")
-    export(network, temporary)
-    try:
-        measured = parity(network, temporary, windows.keypoints[:32])
-    except ModelError:
-        temporary.unlink()
-        raise
-    temporary.replace(path)
+    measured = export_checked(network, path, windows.keypoints[:32])
     card = path.with_suffix(".json")
     card.write_text(
         json.dumps(make_card(options.name, path, network, state, train, windows, measured), indent=2) + "\n"
