@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CLIP := demo_videos/walk_and_flip.mp4
+CLIP := demo_videos/jumping_jacks.mp4
 
 .PHONY: demo test check clean
 

@@ -31,22 +31,31 @@ _VERBS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Names the nearest valid option or value in its usage errors; no abbreviations, they hide typing errors."""
+    """Usage errors are one line. No abbreviations: they hide typing errors."""
 
     def error(self, message: str) -> NoReturn:
-        words = [word for word in sys.argv[1:] if word.startswith("--")]
-        known = [option for action in self._actions for option in action.option_strings]
-        for word in words:
-            word = word.split("=", 1)[0]
-            near = difflib.get_close_matches(word, known, n=1) if word not in known else []
-            if near and "unrecognized" in message:
-                message += f"; did you mean {near[0]}?"
-        print(f"error: {message} (see 'python app.py --help')", file=sys.stderr)
+        print(f"error: {message} (see 'python {self.prog} --help')", file=sys.stderr)
         raise SystemExit(2)
 
+    def options(self) -> list[str]:
+        """All option strings."""
+        return [option for action in self._actions for option in action.option_strings]
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line; a wrong option's message names the nearest valid one."""
+    top, verbs = build_parsers()
+    options, unknown = top.parse_known_args(arguments)
+    if unknown:
+        verb = verbs[options.verb]
+        near = difflib.get_close_matches(unknown[0].split("=", 1)[0], verb.options(), n=1)
+        hint = f", did you mean {near[0]}?" if near and unknown[0].startswith("-") else ""
+        verb.error(f"{unknown[0]} is not an option of '{options.verb}'{hint}")
+    return options
+
+
+def build_parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of the command line, and those of the verbs."""
     top = _Parser(
         prog="app.py",
         description=_DESCRIPTION,
@@ -54,18 +63,19 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    choices = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs: dict[str, _Parser] = {}
     for name, (module, text) in _VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        verbs[name] = verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False)
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
         module.add_arguments(verb)
-    return top
+    return top, verbs
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (0, 1 failure, 2 usage, 130 interrupted)."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         code: int = _VERBS[options.verb][0].execute(options)
         return code
