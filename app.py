@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import logging
 import sys
 import traceback
 from typing import NoReturn
 
-from pipeline.commands import bench, doctor, models, run
 from pipeline.errors import ConfigError, PoseStrideError
 
 _DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
@@ -22,12 +22,17 @@ _EXAMPLES = """examples:
 
 'python app.py VERB --help' lists the options of a verb."""
 
+# Only the module of the verb that is asked for is imported: running needs nothing that training needs.
 _VERBS = {
-    "run": (run, "lift a source to 3D: CSV, video, run.json"),
-    "models": (models, "list the models, or verify their files"),
-    "doctor": (doctor, "check this machine"),
-    "bench": (bench, "measure speed and latency on a source"),
+    "run": ("pipeline.commands.run", "lift a source to 3D: CSV, video, run.json"),
+    "models": ("pipeline.commands.models", "list the models, or verify their files"),
+    "doctor": ("pipeline.commands.doctor", "check this machine"),
+    "bench": ("pipeline.commands.bench", "measure speed and latency on a source"),
+    "evaluate": ("models.evaluate", "judge lifters on motion capture, or on footage with true joints"),
+    "train": ("models.train_command", "train a lifter on motion capture (needs requirements.txt)"),
 }
+# Verbs that read their own options: all words after the verb go to them.
+_FORWARDING = ("train",)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,9 +49,12 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line; a wrong option's message names the nearest valid one."""
-    top, verbs = build_parsers()
-    options, unknown = top.parse_known_args(arguments)
-    if unknown:
+    words = sys.argv[1:] if arguments is None else arguments
+    top, verbs = build_parsers(words)
+    options, unknown = top.parse_known_args(words)
+    if options.verb in _FORWARDING:
+        options.forwarded = unknown
+    elif unknown:
         verb = verbs[options.verb]
         near = difflib.get_close_matches(unknown[0].split("=", 1)[0], verb.options(), n=1)
         hint = f", did you mean {near[0]}?" if near and unknown[0].startswith("-") else ""
@@ -54,8 +62,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def build_parsers() -> tuple[_Parser, dict[str, _Parser]]:
-    """The parser of the command line, and those of the verbs."""
+def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of the command line, and those of the verbs; the verb in ``words`` has its options."""
     top = _Parser(
         prog="app.py",
         description=_DESCRIPTION,
@@ -66,9 +74,12 @@ def build_parsers() -> tuple[_Parser, dict[str, _Parser]]:
     choices = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs: dict[str, _Parser] = {}
     for name, (module, text) in _VERBS.items():
-        verbs[name] = verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False)
+        own_help = name in _FORWARDING
+        verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False, add_help=not own_help)
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        module.add_arguments(verb)
+        if words[:1] == [name]:
+            importlib.import_module(module).add_arguments(verb)
+        verbs[name] = verb
     return top, verbs
 
 
@@ -77,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     options = parse(arguments)
     try:
-        code: int = _VERBS[options.verb][0].execute(options)
+        code: int = importlib.import_module(_VERBS[options.verb][0]).execute(options)
         return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

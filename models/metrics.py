@@ -1,4 +1,4 @@
-"""Pose metrics on numpy arrays: MPJPE and its aligned variants, velocity.
+"""Pose metrics on numpy arrays: MPJPE and its aligned variants, velocity, acceleration, bone lengths.
 
 All take predicted and true joints [N, J, 3] in metres and give one value per pose [N] in the same unit, so that
 the caller can average per action, per joint set or per view. Root-relative by the published convention: both are
@@ -6,6 +6,8 @@ expected relative to the pelvis, and the pelvis counts as a joint.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +52,18 @@ def procrustes(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> 
 def mpjve(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
     """Velocity error of sequences [T, J, 3]: MPJPE of frame-to-frame differences [T - 1]."""
     return mpjpe(np.diff(predicted, axis=0), np.diff(truth, axis=0))
+
+
+def acceleration_error(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
+    """MPJPE of the second differences of sequences [T, J, 3], unit per frame squared [T - 2].
+
+    Kanazawa et al., "Learning 3D Human Dynamics from Video" (CVPR 2019).
+    """
+    return mpjpe(np.diff(predicted, 2, axis=0), np.diff(truth, 2, axis=0))
+
+
+def bone_length_variation(joints: NDArray[np.floating], bones: Sequence[tuple[int, int]]) -> F64:
+    """How much each bone's length changes in a sequence [T, J, 3]: standard deviation over mean [bones]."""
+    parents, children = np.array(bones).T
+    length = np.linalg.norm(np.asarray(joints, np.float64)[:, parents] - joints[:, children], axis=-1)
+    return length.std(0) / np.maximum(length.mean(0), 1e-12)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.cards import Card
 from pipeline.errors import ModelError
@@ -75,7 +76,7 @@ class OnnxLifter:
 
     def _lift(self, windows: list[Window]) -> list[Pose3D]:
         # lifters that were trained as published take (x, y) without the confidence
-        frame = self._model.run(np.stack([window.keypoints[..., : self._channels] for window in windows]))[0]
+        frame = self._joints(self._model.run(np.stack([window.keypoints[..., : self._channels] for window in windows])))
         if not np.isfinite(frame).all():
             raise ModelError(
                 f"model {self.card.name} gave values that are not finite near frame {windows[0].target_index}; "
@@ -88,3 +89,7 @@ class OnnxLifter:
             Pose3D(w.track_id, w.target_index, w.target_time_s, joints, w.score, w.origin, settled=True)
             for w, joints in zip(windows, xyz, strict=True)
         ]
+
+    def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        """[B, 17, 3] of the network's outputs that are the target frame's: those of the single-frame head."""
+        return outputs[0]

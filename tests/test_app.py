@@ -323,7 +323,7 @@ def test_an_unexpected_error_is_one_line_unless_debug(monkeypatch, capsys) -> No
     def broken(options):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(app.doctor, "execute", broken)
+    monkeypatch.setattr("pipeline.commands.doctor.execute", broken)
     assert app.main(["doctor"]) == 1
     assert capsys.readouterr().err.strip().splitlines() == [
         "error: unexpected ZeroDivisionError: oh; run again with --debug and report it"

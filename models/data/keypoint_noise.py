@@ -7,6 +7,7 @@ clip, standard deviation per frame); heavier tails on wrists and ankles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class NoiseRecipe:
             missing for 3-30 frames, of a window without legs, of missing frames in a row, and of a detector that
             sees every second to fifth frame only.
         random_frames: fraction of all frames that go missing one by one (for evaluation).
+        section: frames that count as one window for bursts, swaps and drop-outs, so that a clip of any length has
+            as many of them per second as a window has (for evaluation); 0: the whole window.
     """
 
     scale: float = 1.1
@@ -45,6 +48,7 @@ class NoiseRecipe:
     frame_dropout: float = 0.08
     sparse: float = 0.05
     random_frames: float = 0.0
+    section: int = 0
 
 
 TRAINING = NoiseRecipe()
@@ -76,7 +80,7 @@ def add_noise(
     if recipe.scale == 0:
         confidence = np.full_like(confidence, 0.8)
     confidence = confidence.clip(0.16, 1.0)
-    _swap_sides(xy, confidence, rng, recipe.swap)
+    _swap_sides(xy, confidence, rng, recipe)
     missing = ~inside
     _drop_joints(missing, rng, recipe)
     _drop_frames(missing, rng, recipe)
@@ -99,7 +103,7 @@ def _errors_percent(
     fast = rng.normal(0, 1, (batch, frames, 17, 2))
     noise = (0.8 * np.moveaxis(slow, 0, 1) + 0.6 * fast) * _NOISE_PERCENT[:, None]
     # A burst: for a stretch of frames a joint is placed elsewhere, on another limb or the background.
-    burst = _stretches(batch, frames, 17, rng, 0.02 * _TAIL * (recipe.scale > 0), (2, 12))
+    burst = _stretches(batch, frames, 17, rng, 0.02 * _TAIL * (recipe.scale > 0), (2, 12), recipe.section)
     place = rng.normal(0, 6, (batch, 1, 17, 2)) + rng.normal(0, 2, (batch, frames, 17, 2))
     return recipe.scale * spread * (bias + noise) + np.where(burst[..., None], place, 0)
 
@@ -111,24 +115,38 @@ def _stretches(
     rng: np.random.Generator,
     probability: NDArray[np.floating] | float,
     length: tuple[int, int],
+    section: int,
 ) -> NDArray[np.bool_]:
-    """[B, T, J], true for one stretch of ``length`` frames with this probability per joint."""
-    chosen = np.asarray(rng.random((batch, joints)) < probability)
-    span = rng.integers(*length, (batch, joints), endpoint=True)
-    start = rng.integers(-length[0], frames, (batch, joints))
-    time = np.arange(frames)[None, :, None]
-    return chosen[:, None] & (time >= start[:, None]) & (time < (start + span)[:, None])
+    """[B, T, J], true for one stretch of ``length`` frames with this probability per joint (and section)."""
+    parts, size = _sections(frames, section)
+    chosen = np.asarray(rng.random((batch * parts, joints)) < probability)
+    span = rng.integers(*length, (batch * parts, joints), endpoint=True)
+    start = rng.integers(-length[0], size, (batch * parts, joints))
+    time = np.arange(size)[None, :, None]
+    stretch = chosen[:, None] & (time >= start[:, None]) & (time < (start + span)[:, None])
+    return stretch.reshape(batch, parts * size, joints)[:, :frames]
+
+
+def _sections(frames: int, section: int) -> tuple[int, int]:
+    """Number of sections of a window and their length."""
+    return (-(-frames // section), section) if section else (1, frames)
+
+
+def _each_frame(values: NDArray[Any], frames: int, section: int) -> NDArray[Any]:
+    """Values drawn per section [B * sections] for each frame [B, T]."""
+    parts, size = _sections(frames, section)
+    return np.repeat(values.reshape(-1, parts), size, axis=1)[:, :frames]
 
 
 def _swap_sides(
-    xy: NDArray[np.float64], confidence: NDArray[np.float64], rng: np.random.Generator, probability: float
+    xy: NDArray[np.float64], confidence: NDArray[np.float64], rng: np.random.Generator, recipe: NoiseRecipe
 ) -> None:
     batch, frames = confidence.shape[:2]
-    burst = _stretches(batch, frames, 1, rng, probability, (1, 10))[..., 0]
-    kind = rng.integers(0, 4, batch)
+    burst = _stretches(batch, frames, 1, rng, recipe.swap, (1, 10), recipe.section)[..., 0]
+    kind = _each_frame(rng.integers(0, 4, batch * _sections(frames, recipe.section)[0]), frames, recipe.section)
     for row, (left, right) in enumerate(_PAIRS):
         kinds = [1, 3] if row in _LEGS else [2, 3] if row in _ARMS else [3]
-        now = burst & np.isin(kind, kinds)[:, None]
+        now = burst & np.isin(kind, kinds)
         for array in (xy, confidence):
             mask = now[..., None] if array.ndim == 4 else now
             a, b = array[:, :, left].copy(), array[:, :, right].copy()
@@ -137,8 +155,9 @@ def _swap_sides(
 
 def _drop_joints(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
     batch, frames = missing.shape[:2]
-    some = rng.random((batch, 1, 1)) < recipe.joint_dropout
-    missing |= some & _stretches(batch, frames, 17, rng, 0.15, (3, 30))
+    some = rng.random(batch * _sections(frames, recipe.section)[0]) < recipe.joint_dropout
+    stretch = _stretches(batch, frames, 17, rng, 0.15, (3, 30), recipe.section)
+    missing |= _each_frame(some, frames, recipe.section)[..., None] & stretch
     lower = np.asarray(rng.random(batch) < recipe.lower_body)
     missing |= lower[:, None, None] & np.isin(np.arange(17), _LOWER)
     with_hips = np.asarray(lower & (rng.random(batch) < 0.4))
@@ -147,7 +166,7 @@ def _drop_joints(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: N
 
 def _drop_frames(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
     batch, frames = missing.shape[:2]
-    missing |= _stretches(batch, frames, 1, rng, recipe.frame_dropout, (2, 14))
+    missing |= _stretches(batch, frames, 1, rng, recipe.frame_dropout, (2, 14), recipe.section)
     sparse = rng.random((batch, 1)) < recipe.sparse
     every = rng.integers(2, 5, (batch, 1), endpoint=True)
     unseen = (np.arange(frames)[None] + rng.integers(0, 5, (batch, 1))) % every != 0

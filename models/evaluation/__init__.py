@@ -1,0 +1,1 @@
+"""Judging finished lifters: on motion capture through virtual cameras, and on footage with triangulated truth."""

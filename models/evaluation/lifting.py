@@ -1,0 +1,98 @@
+"""Keypoints of a clip through the pipeline's own windows and lifter: what is judged is what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.cards import Card
+from pipeline.errors import ConfigError, ModelError
+from pipeline.lift import Lifter, OnnxLifter
+from pipeline.normalise import NORMALISATION
+from pipeline.runtime import Device
+from pipeline.skeletons import H36M_17
+from pipeline.types import Origin, Pose2D
+from pipeline.window import WindowBuffer, frame_step
+
+F32 = NDArray[np.float32]
+
+
+class SequenceLifter(OnnxLifter):
+    """A lifter whose poses come from the full-sequence head, read at one place of the window.
+
+    Args:
+        card: of kind 'lifter'.
+        lookahead: frames after the target; the head is read at ``window - 1 - lookahead``.
+        device, threads: as for ``OnnxLifter``.
+
+    Raises:
+        ConfigError: the look-ahead is not inside the window.
+        ModelError, DeviceError: as for ``OnnxLifter``.
+    """
+
+    def __init__(self, card: Card, lookahead: int, device: Device, threads: int = 0) -> None:
+        super().__init__(card, device, threads)
+        if not 0 <= lookahead < self.window:
+            raise ConfigError(
+                f"look-ahead {lookahead} is not inside the window of model {card.name}; use 0 to {self.window - 1}"
+            )
+        self.lookahead = lookahead
+
+    def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        if len(outputs) < 2:
+            raise ModelError(f"model {self.card.name} has no sequence output; it can't be judged at other look-aheads")
+        joints: NDArray[Any] = outputs[1][:, self.window - 1 - self.lookahead]
+        return joints
+
+
+def normalisation_of(lifter: Lifter) -> str:
+    """What the lifter's windows must be prepared with; lifters that do not say get ``NORMALISATION``."""
+    return str(getattr(lifter, "normalisation", NORMALISATION))
+
+
+def lift_clip(
+    xy_px: F32, confidence: F32, size_px: tuple[int, int], rate_hz: float, lifter: Lifter, focal_px: float | None = None
+) -> F32:
+    """Lift a clip frame by frame.
+
+    Args:
+        xy_px: float32 [T, 17, 2], COCO-17 keypoints.
+        confidence: float32 [T, 17], 0 where missing.
+        size_px: width and height of the picture.
+        rate_hz: frame rate.
+        lifter: whatever lifts windows.
+        focal_px: focal length; assumed by the pipeline if None.
+
+    Returns:
+        float32 [T, 17, 3], camera axes, metres relative to the pelvis; NaN in frames without a pose.
+    """
+    return lift_poses(poses_2d(xy_px, confidence, rate_hz), size_px, rate_hz, lifter, focal_px)
+
+
+def poses_2d(xy_px: F32, confidence: F32, rate_hz: float) -> list[Pose2D]:
+    """Keypoints [T, 17, 2] with confidence [T, 17] (0 = missing) as a detector would hand them over."""
+    seen = confidence > 0
+    xy = np.where(seen[..., None], xy_px, np.nan).astype(np.float32)
+    origin = np.where(seen, Origin.MEASURED, Origin.MISSING).astype(np.uint8)
+    no_box = np.full(4, np.nan, np.float32)
+    return [
+        Pose2D(i, i / rate_hz, 0, xy[i], confidence[i].astype(np.float32), no_box, origin[i])
+        for i in range(len(confidence))
+    ]
+
+
+def lift_poses(
+    poses: Iterable[Pose2D], size_px: tuple[int, int], rate_hz: float, lifter: Lifter, focal_px: float | None = None
+) -> F32:
+    """As ``lift_clip``, from the poses of all frames in order."""
+    step = frame_step(rate_hz)
+    buffer = WindowBuffer(0, lifter.window, lifter.lookahead, size_px, focal_px, step, normalisation_of(lifter))
+    due = [item for pose in poses for item in buffer.push(pose)] + buffer.finish()
+    joints = np.full((len(due), len(H36M_17), 3), np.nan, np.float32)
+    row = {item.pose.frame_index: number for number, item in enumerate(due)}
+    for pose in lifter([item.window for item in due if item.window is not None]):
+        joints[row[pose.frame_index]] = pose.xyz_m
+    return joints
