@@ -1,0 +1,98 @@
+"""Human3.6M (Ionescu et al., PAMI 2014) as prepared by VideoPose3D, and its protocol.
+
+The data needs a registration at vision.imar.ro/human3.6m, which each user does; VideoPose3D's DATASETS.md describes how
+its files are made. ``models/data/videopose3d.py`` describes their layout; the 3D file has all 32 points of the motion
+capture, of which 17 are used.
+
+The usual protocol: train on five subjects, test on two, all four cameras, all 15 actions with both takes. Errors are
+averaged over the frames of an action, then over the actions.
+
+A third of the data: ``fraction=1/3`` takes one contiguous third of each sequence at 50 Hz (the published code's
+``--subset``), ``stride=3`` every third frame, which shows all of the motion at 16.7 Hz (its ``--downsample``). They are
+different experiments; say which one a figure belongs to.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.data.published_cameras import HUMAN36M_CAMERAS
+from models.data.videopose3d import (
+    CameraSequence,
+    check_shape,
+    part_of,
+    pick,
+    read_keypoints,
+    read_positions,
+    sequences_of,
+)
+from pipeline.errors import ConfigError
+from pipeline.skeletons import H36M_17
+
+RATE_HZ = 50.0
+
+TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
+TEST_SUBJECTS = ("S9", "S11")
+
+POINTS_IN_FILE = 32
+KEPT_POINTS = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
+"""Of the 32 points of the files, those that move on their own, in the order of ``H36M_17``."""
+
+ACTIONS: dict[str, str] = {
+    "Directions": "Dir.",
+    "Discussion": "Disc.",
+    "Eating": "Eat",
+    "Greeting": "Greet",
+    "Phoning": "Phone",
+    "Photo": "Photo",
+    "Posing": "Pose",
+    "Purchases": "Purch.",
+    "Sitting": "Sit",
+    "SittingDown": "SitD.",
+    "Smoking": "Smoke",
+    "Waiting": "Wait",
+    "WalkDog": "WalkD.",
+    "Walking": "Walk",
+    "WalkTogether": "WalkT.",
+}
+"""Action -> its column in published tables, in their order."""
+
+
+def load_human36m(
+    data_3d: Path,
+    data_2d: Path | None,
+    subjects: tuple[str, ...] = TEST_SUBJECTS,
+    actions: tuple[str, ...] = tuple(ACTIONS),
+    fraction: float = 1.0,
+    stride: int = 1,
+) -> list[CameraSequence]:
+    """The sequences of these subjects and actions, four cameras each.
+
+    Args:
+        data_3d: ``data_3d_h36m.npz``.
+        data_2d: ``data_2d_h36m_*.npz``; None projects the truth through the published cameras.
+        subjects, actions: which; actions without the number of the take.
+        fraction, stride: see ``part_of``.
+
+    Raises:
+        ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+    """
+    for wanted, known, what in ((subjects, HUMAN36M_CAMERAS, "subject"), (actions, ACTIONS, "action")):
+        for name in wanted:
+            if name not in known:
+                raise ConfigError(f"Human3.6M: no {what} {name!r} with a camera; there are {', '.join(known)}")
+    positions = read_positions(data_3d)
+    keypoints = None if data_2d is None else read_keypoints(data_2d)
+    pick(data_3d, positions, subjects)
+    result: list[CameraSequence] = []
+    for subject in subjects:
+        for action, points in positions[subject].items():
+            if action.split(" ")[0] not in actions:
+                continue
+            world = check_shape(data_3d, subject, action, points, POINTS_IN_FILE)[:, KEPT_POINTS]
+            cameras = HUMAN36M_CAMERAS[subject]
+            views = sequences_of(subject, action, world, keypoints, cameras, H36M_17, RATE_HZ)
+            result += [part_of(view, fraction, stride) for view in views]
+    if not result:
+        raise ConfigError(f"{data_3d}: none of the actions {', '.join(actions)} is there")
+    return result

@@ -1,0 +1,224 @@
+"""The file layout of VideoPose3D (Pavllo et al., CVPR 2019), in which Human3.6M and HumanEva-I are usually prepared.
+
+- ``data_3d_NAME.npz``: ``positions_3d``, subject -> action -> float32 [T, J, 3], metres, world axes (z up);
+- ``data_2d_NAME_KEYPOINTS.npz``: ``positions_2d``, subject -> action -> one [T, K, 2] per camera, pixels, and
+  ``metadata``, a dictionary with ``num_joints`` and ``keypoints_symmetry`` (indices of the left and the right joints).
+
+Both are pickled dictionaries; see ``models/data/object_npz.py`` for how they are read safely.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data.object_npz import read_objects
+from models.data.published_cameras import Camera
+from pipeline.errors import ConfigError
+from pipeline.skeletons import COCO_17, H36M_17, Skeleton, coco17_to_h36m17
+
+F32 = NDArray[np.float32]
+Positions = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class CameraSequence:
+    """One action of one subject as one camera sees it.
+
+    Attributes:
+        subject, action: as in the files: 'S9', 'Walking 1'.
+        camera: calibration.
+        rate_hz: frames per second.
+        xy_px: float32 [T, J, 2], keypoints.
+        truth_m: float32 [T, J, 3], metres, camera axes, where the person stands (joint 0 is the pelvis).
+    """
+
+    subject: str
+    action: str
+    camera: Camera
+    rate_hz: float
+    xy_px: F32
+    truth_m: F32
+
+    @property
+    def label(self) -> str:
+        """The action without take and chunk: 'Walking'."""
+        return self.action.split(" ")[0]
+
+    @property
+    def relative_m(self) -> F32:
+        """``truth_m`` relative to the pelvis."""
+        return self.truth_m - self.truth_m[:, :1]
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """The 2D file in memory.
+
+    Attributes:
+        path: the file.
+        positions: subject -> action -> one array per camera.
+        symmetry: left and right joint indices.
+    """
+
+    path: Path
+    positions: Positions
+    symmetry: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def read_positions(path: Path) -> Positions:
+    """``positions_3d`` of a 3D file.
+
+    Raises:
+        ConfigError: the file can't be read or has another layout.
+    """
+    return _subjects(path, "positions_3d", read_objects(path, ("positions_3d",))["positions_3d"])
+
+
+def read_keypoints(path: Path) -> Keypoints:
+    """A 2D file.
+
+    Raises:
+        ConfigError: the file can't be read or has another layout.
+    """
+    members = read_objects(path, ("positions_2d", "metadata"))
+    metadata = members["metadata"]
+    try:
+        left, right = (tuple(int(joint) for joint in side) for side in metadata["keypoints_symmetry"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ConfigError(f"{path}: metadata has no keypoints_symmetry of left and right joints") from error
+    return Keypoints(path, _subjects(path, "positions_2d", members["positions_2d"]), (left, right))
+
+
+def _subjects(path: Path, name: str, value: Any) -> Positions:
+    if not isinstance(value, dict) or not all(isinstance(actions, dict) for actions in value.values()):
+        raise ConfigError(f"{path}: {name} is not a dictionary of subjects, each with its actions")
+    return value
+
+
+def sequences_of(
+    subject: str,
+    action: str,
+    world_m: F32,
+    keypoints: Keypoints | None,
+    cameras: tuple[Camera, ...],
+    skeleton: Skeleton,
+    rate_hz: float,
+) -> list[CameraSequence]:
+    """One sequence per camera; the keypoints are the projected truth where ``keypoints`` is None.
+
+    Raises:
+        ConfigError: the 2D file lacks the action, or has other cameras, fewer frames or other joints.
+    """
+    views = [None] * len(cameras) if keypoints is None else _views(keypoints, subject, action, len(cameras))
+    result = []
+    for camera, view in zip(cameras, views, strict=True):
+        truth = camera.from_world(world_m).astype(np.float32)
+        if keypoints is None:
+            xy = camera.project(truth).astype(np.float32)
+        else:
+            where = f"{keypoints.path}: {subject}, {action!r}, camera {camera.name}"
+            xy = _in_order(where, np.asarray(view), keypoints.symmetry, skeleton)
+            if len(xy) < len(truth):
+                raise ConfigError(f"{where} has {len(xy)} frames, fewer than the {len(truth)} of the 3D file")
+        # Some videos go on after the motion capture has ended; the published code cuts them alike.
+        result.append(CameraSequence(subject, action, camera, rate_hz, xy[: len(truth)], truth))
+    return result
+
+
+def _views(keypoints: Keypoints, subject: str, action: str, cameras: int) -> list[Any]:
+    views = keypoints.positions.get(subject, {}).get(action)
+    if views is None:
+        raise ConfigError(f"{keypoints.path} has no keypoints of {subject}, {action!r}, which the 3D file has")
+    if len(views) != cameras:
+        raise ConfigError(f"{keypoints.path}: {subject}, {action!r} has {len(views)} cameras, expected {cameras}")
+    return list(views)
+
+
+def _in_order(where: str, xy: NDArray[Any], symmetry: tuple[tuple[int, ...], ...], skeleton: Skeleton) -> F32:
+    """Keypoints [T, J, 2] in the order of ``skeleton``; COCO keypoints are converted."""
+    if xy.ndim != 3 or xy.shape[2] < 2 or not np.isfinite(xy[..., :2]).all():
+        raise ConfigError(f"{where}: expected finite keypoints [T, K, 2], found shape {list(xy.shape)}")
+    xy = xy[..., :2].astype(np.float32)
+    if xy.shape[1] == len(skeleton) and _sides(symmetry) == _sides_of(skeleton):
+        return xy
+    if xy.shape[1] == len(COCO_17) and _sides(symmetry) == _sides_of(COCO_17):
+        points, _ = coco17_to_h36m17(xy, np.ones(xy.shape[:2], np.float32))
+        return points[:, [H36M_17.index(joint) for joint in skeleton.joints]]
+    raise ConfigError(
+        f"{where}: {xy.shape[1]} keypoints with left {symmetry[0]} and right {symmetry[1]} are neither "
+        f"{skeleton.name} nor {COCO_17.name}"
+    )
+
+
+def _sides(symmetry: tuple[tuple[int, ...], ...]) -> tuple[list[int], list[int]]:
+    return sorted(symmetry[0]), sorted(symmetry[1])
+
+
+def _sides_of(skeleton: Skeleton) -> tuple[list[int], list[int]]:
+    return _sides((tuple(left for left, _ in skeleton.pairs), tuple(right for _, right in skeleton.pairs)))
+
+
+def check_shape(path: Path, subject: str, action: str, points: Any, joints: int) -> F32:
+    """The points of a 3D file as float32 [T, joints, 3].
+
+    Raises:
+        ConfigError: another shape, no frames, or values that are not finite.
+    """
+    array = np.asarray(points)
+    if array.ndim != 3 or array.shape[1:] != (joints, 3) or not len(array) or array.dtype.kind != "f":
+        raise ConfigError(
+            f"{path}: {subject}, {action!r} should be [T, {joints}, 3], found {list(array.shape)} of {array.dtype.name}"
+        )
+    if not np.isfinite(array).all():
+        raise ConfigError(f"{path}: {subject}, {action!r} holds values that are not finite")
+    return array.astype(np.float32)
+
+
+def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) -> CameraSequence:
+    """A smaller part of a sequence, chosen as the published code does.
+
+    Args:
+        sequence: the whole.
+        fraction: of the frames, one contiguous piece; its place is drawn from a hash of the sequence's length, so
+            every run takes the same. The frame rate stays.
+        stride: every how many frames to keep; the frame rate falls by this factor, for input and truth alike.
+
+    Raises:
+        ConfigError: not a fraction in (0, 1] or not a stride of at least 1.
+    """
+    if not 0 < fraction <= 1 or stride < 1:
+        raise ConfigError(
+            f"fraction {fraction:g} and stride {stride} are not valid; use 0 < fraction <= 1, stride >= 1"
+        )
+    total = len(sequence.truth_m)
+    start, kept = 0, total
+    if fraction < 1:
+        kept = round(total // stride * fraction) * stride
+        digest = hashlib.sha256(str(total).encode()).digest()
+        share = int.from_bytes(digest[:4], "little") / (2**32 - 1)
+        start = int(share * (total - kept + 1))
+    piece = slice(start, start + kept, stride)
+    return replace(
+        sequence,
+        rate_hz=sequence.rate_hz / stride,
+        xy_px=sequence.xy_px[piece],
+        truth_m=sequence.truth_m[piece],
+    )
+
+
+def pick(path: Path, positions: Mapping[str, Any], subjects: tuple[str, ...]) -> None:
+    """Check that a file has these subjects.
+
+    Raises:
+        ConfigError: one is missing; the message lists those that there are.
+    """
+    missing = [subject for subject in subjects if subject not in positions]
+    if missing:
+        raise ConfigError(f"{path} has no subject {', '.join(missing)}; it has {', '.join(map(str, positions))}")
