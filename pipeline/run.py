@@ -29,6 +29,7 @@ from pipeline.window import Due, WindowBuffer, frame_step
 
 _BATCH_FRAMES = 16
 _QUEUE_FRAMES = 3
+_RATE_FRAMES = 31  # the speed that is shown is that of the last so many frames
 _NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -184,14 +185,15 @@ class Pipeline:
         return {(pose.track_id, pose.frame_index): scaled(pose, self.scale) for pose in lifted}
 
     def _draw(self, lifted: Iterable[tuple[float, Result]]) -> Iterator[tuple[float, Result]]:
+        if self.composer is None:
+            yield from lifted
+            return
+        done_s: deque[float] = deque(maxlen=_RATE_FRAMES)
         for arrived_s, result in lifted:
-            if self.composer is None:
-                yield arrived_s, result
-                continue
+            done_s.append(time.perf_counter())
+            fps = (len(done_s) - 1) / (done_s[-1] - done_s[0]) if len(done_s) == _RATE_FRAMES else None
             with self.statistics.meter.time("draw"):
-                picture = self.composer.compose(
-                    result.frame, result.poses2d, result.poses3d, self.statistics.fps or None
-                )
+                picture = self.composer.compose(result.frame, result.poses2d, result.poses3d, fps)
             yield arrived_s, Result(result.frame, result.poses2d, result.poses3d, picture)
 
     def _new_buffer(self, track_id: int) -> WindowBuffer:
