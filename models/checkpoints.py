@@ -1,6 +1,6 @@
 """Import of the published checkpoints of the Strided Transformer, and their export to ONNX with a card.
 
-    python -m models.checkpoints no_refine_4_4369.pth NAME [--weights weights]
+    python -m models.checkpoints no_refine_4_4369.pth NAME [--weights weights] [--overwrite]
 
 ``models/official_layout.py`` says what the files hold. NAME then runs as any other model:
 ``python app.py run SOURCE --model NAME``; its card asks for normalisation by the image.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -76,20 +77,27 @@ def load_official_refine(path: Path) -> Refine:
     return refine_from_official(state)
 
 
-def export_official(checkpoint: Path, name: str, weights: Path = WEIGHTS_DIR) -> Path:
+def export_official(checkpoint: Path, name: str, weights: Path = WEIGHTS_DIR, overwrite: bool = False) -> Path:
     """Export a ``no_refine_*.pth`` to ``weights/NAME.onnx`` with its card; returns the card's path.
 
     Raises:
-        ConfigError, ModelError: the file can't be read, is something else, or the export has no parity.
+        ConfigError: NAME is no file name or exists already, the folder does not, or the checkpoint can't be read.
+        ModelError: the checkpoint is something else, or the export has no parity.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise ConfigError(f"model name {name!r} is not valid; use letters, digits, dots and dashes, as in official-351")
+    if not weights.is_dir():
+        raise ConfigError(f"--weights {weights} is not a folder")
+    present = [path for path in (weights / f"{name}.onnx", weights / f"{name}.json") if path.exists()]
+    if present and not overwrite:
+        raise ConfigError(f"{present[0]} exists already; choose another name, or replace it with --overwrite")
     network = load_official(checkpoint)
     arch = network.arch
     if arch.joints != len(H36M_17):
         raise ModelError(f"{checkpoint} lifts {arch.joints} joints; this program runs lifters of {len(H36M_17)}")
-    path = weights / f"{name}.onnx"
+    path, card = weights / f"{name}.onnx", weights / f"{name}.json"
     example = np.random.default_rng(0).uniform(-1, 1, (32, arch.window, arch.joints, arch.channels))
     measured = export_checked(network, path, example.astype(np.float32))
-    card = path.with_suffix(".json")
     card.write_text(json.dumps(_card(name, path, checkpoint, network, measured), indent=2) + "\n", encoding="utf-8")
     read_card(card)
     return card
@@ -130,9 +138,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("checkpoint", type=Path, help="a published no_refine_*.pth")
     parser.add_argument("name", help="name of the model, as in official-351")
     parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, help="folder to write to")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model of this name")
     options = parser.parse_args(arguments)
     try:
-        card = export_official(options.checkpoint, options.name, options.weights)
+        card = export_official(options.checkpoint, options.name, options.weights, options.overwrite)
     except PoseStrideError as error:
         parser.exit(1, f"error: {error}\n")
     measured = ", ".join(f"{name} {value:.1e}" for name, value in read_card(card).data["parity"].items())

@@ -177,9 +177,22 @@ def test_a_failed_export_leaves_the_old_model(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("models.export_onnx.export", lambda network, path: path.write_bytes(b"new"))
     monkeypatch.setattr("models.export_onnx.parity", no_parity)
     with pytest.raises(ModelError, match="differs from PyTorch"):
-        export_official(checkpoint, "mine", tmp_path)
+        export_official(checkpoint, "mine", tmp_path, overwrite=True)
     assert (tmp_path / "mine.onnx").read_bytes() == b"old"
     assert not (tmp_path / "mine.json").exists() and not list(tmp_path.glob("*.part"))
+
+
+def test_a_model_is_not_replaced_by_accident(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "no_refine_1.pth"
+    torch.save(golden("official_network_27")[1], checkpoint)
+    (tmp_path / "mine.json").write_text("{}")
+    for name, weights, message in (
+        ("mine", tmp_path, "mine.json exists already"),
+        ("../mine", tmp_path, "'../mine' is not valid"),
+        ("mine", tmp_path / "nowhere", "is not a folder"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            export_official(checkpoint, name, weights)
 
 
 def test_the_command_line_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
