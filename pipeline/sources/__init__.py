@@ -6,42 +6,60 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.errors import ConfigError, SourceError
+from pipeline.sources.address import STREAM_SCHEMES, is_address
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.sources.camera import CameraSource
 from pipeline.sources.images import DEFAULT_FPS, IMAGE_SUFFIXES, ImagesSource
-from pipeline.sources.stream import STREAM_SCHEMES, StreamSource
+from pipeline.sources.live import LiveSource, state_of
+from pipeline.sources.live_options import Backoff, LiveOptions, LivePhase, LiveState, parse_size
+from pipeline.sources.stream import StreamSource, open_address
 from pipeline.sources.synthetic import SyntheticSource, parse_options
 from pipeline.sources.video import VideoSource
 
 __all__ = [
+    "Backoff",
     "CameraSource",
     "ImagesSource",
+    "LiveOptions",
+    "LivePhase",
+    "LiveSource",
+    "LiveState",
     "Source",
     "SourceInfo",
     "StreamSource",
     "SyntheticSource",
     "VideoSource",
     "open_source",
+    "parse_size",
+    "state_of",
 ]
 
 _SHOWN = 200  # characters of a name in a message
 
 
 def open_source(
-    text: str, *, start_s: float | None = None, end_s: float | None = None, fps: float | None = None
+    text: str,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    fps: float | None = None,
+    live: LiveOptions | None = None,
 ) -> Source:
     """Open what the text names.
 
     Args:
-        text: ``0``, ``1`` ... a camera; ``synthetic`` or ``synthetic:frames=90,fps=25`` the synthetic walker
-            (options in ``parse_options``); an ``rtsp://`` or ``http://`` address; a folder of pictures; one
-            picture; a video file. A file that is really named ``0`` is ``./0``.
+        text: ``0``, ``1`` ... or ``/dev/video0`` a camera; ``synthetic`` or ``synthetic:frames=90,fps=25`` the
+            synthetic walker (options in ``parse_options``); an ``rtsp://`` or ``http://`` address; a folder of
+            pictures; one picture; a video file. A file that is really named ``0`` is ``./0``.
         start_s, end_s: seconds from the beginning; the frames of [start, end) are delivered. A live source
             has no beginning to search, so only ``end_s`` is allowed there.
-        fps: pictures per second of a folder of pictures, 30 unless given; not allowed for other sources.
+        fps: pictures per second: of a folder of pictures, 30 unless given; asked of a camera. Not allowed for other
+            sources.
+        live: what is asked of a camera or stream.
 
     Raises:
         SourceError: nothing of this name, or it can't be opened or read.
@@ -49,25 +67,35 @@ def open_source(
     """
     text = text.strip()
     path = Path(text).expanduser()
-    is_url = text.lower().startswith(STREAM_SCHEMES)
+    is_url = is_address(text)
     is_synthetic = text.split(":", 1)[0] == "synthetic"
-    is_camera = text.isdecimal() and text.isascii()
-    if is_camera or is_url:
-        if start_s:
-            raise ConfigError(
-                f"--start {start_s:g} was given with the live source {text}; it works for recordings only"
-            )
-        start_s = None
+    is_number = text.isdecimal() and text.isascii()
+    is_camera = is_number or text.startswith("/dev/")
     is_path = not (is_camera or is_url or is_synthetic)
     if is_path and (not text or not _exists(path)):
         raise SourceError(_not_found(text, path))
     is_images = is_path and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
-    if fps is not None and not is_images:
-        raise ConfigError(f"a frame rate was given with {text!r}; it works for folders of pictures only, leave it out")
+    if fps is not None and not (is_images or is_camera):
+        raise ConfigError(
+            f"a frame rate was given with {text!r}; it works for folders of pictures and cameras only, leave it out"
+        )
+    asked = live or LiveOptions()
+    if asked.asks_camera and not is_camera:
+        raise ConfigError(f"size or pixel format were asked of {text!r}; they work for cameras only, leave them out")
     if is_camera:
-        return CameraSource(int(text), end_s=end_s)
+        if start_s:
+            raise ConfigError(
+                f"--start {start_s:g} was given with the live source {text}; it works for recordings only"
+            )
+        return CameraSource(
+            int(text) if is_number else text, end_s=end_s, options=asked if fps is None else replace(asked, fps=fps)
+        )
     if is_url:
-        return StreamSource(text, end_s=end_s)
+        return open_address(text, start_s=start_s, end_s=end_s, options=asked)
+    if asked.mirror or asked.reconnect:
+        raise ConfigError(
+            f"a mirror image or reconnection was asked of {text!r}; they work for cameras and streams only"
+        )
     if is_synthetic:
         return SyntheticSource(parse_options(text), start_s=start_s, end_s=end_s)
     if is_images:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +14,84 @@ import cv2
 import numpy as np
 
 from pipeline.errors import SourceError
-from pipeline.sources.base import SourceInfo, Warnings, check_span, fit_image
-from pipeline.sources.clock import MediaClock
-from pipeline.types import U8, Frame
+from pipeline.sources.link import ConnectionLost, Shot
+from pipeline.sources.live import LiveSource
+from pipeline.sources.live_options import LiveOptions
+from pipeline.types import U8
 
-_DEFAULT_FPS = 30.0
 _MAX_FPS = 1000.0
-_PATIENCE_S = 5.0
 _RETRY_S = 0.01
+_LARGE_PX = 640
+_DRIVER_DELAY_S = 1.0  # a driver's time that lies further back is on another clock
+_LINUX = sys.platform.startswith("linux")
+_HINT = "look whether its cable is loose or another program uses it"
 
 
-class CameraSource:
-    """A camera by its number. ``time_s`` is the capture clock, seconds since the first frame.
+class CameraSource(LiveSource):
+    """A camera by its number or, on Linux, its device path. ``time_s`` is the capture clock.
 
-    Frames are read in order as the driver gives them; a reader that is slower than the camera sees the
-    driver's own drops as longer steps of time.
+    Where the driver tells when it captured a picture (Video4Linux), that time is taken, else the moment at which the
+    picture arrived.
 
     Args:
-        number: 0 for the first camera.
+        device: 0 for the first camera, or ``/dev/video0``, or a link to it such as those in ``/dev/v4l/by-id``, which
+            keep their names when cameras are plugged in in another order.
         end_s: stop this many seconds after the first frame.
-        open_capture: makes the capture device from the number; ``cv2.VideoCapture`` or a stand-in.
-        clock: seconds that never run backwards.
+        options: size, rate, pixel format and the rest; what the camera can't do becomes a warning.
+        open_capture: makes the capture device from the number; OpenCV's or a stand-in.
+        clock: seconds that never run back.
 
     Raises:
-        SourceError: it can't be opened, or delivers no picture within five seconds.
+        SourceError: it is not there, not allowed, used by another program, or delivers no picture in time.
         ConfigError: the end is not valid.
     """
 
     def __init__(
         self,
-        number: int,
+        device: int | str,
         *,
         end_s: float | None = None,
-        open_capture: Callable[[int], Any] = cv2.VideoCapture,
+        options: LiveOptions | None = None,
+        open_capture: Callable[[int], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        _, self._end_s = check_span(None, end_s)
-        self._number = number
-        self._now_s = clock
-        self._closed = False
-        self._used = False
-        self._warnings = Warnings()
+        asked = options or LiveOptions()
+        name = f"camera {device}"
+
+        def connect() -> _CameraConnection:
+            return _CameraConnection(device, name, asked, open_capture or _open_capture, clock)
+
+        super().__init__(name, "camera", connect, _HINT, end_s, asked, clock)
+        self._compare(asked)
+
+    def _compare(self, asked: LiveOptions) -> None:
+        """Warn where the camera gives something else than was asked for."""
+        info = self.info
+        if asked.width_px is not None and (asked.width_px, asked.height_px) != (info.width_px, info.height_px):
+            self._warnings.add(
+                f"{info.name} gives {info.width_px}x{info.height_px} instead of the {asked.width_px}x{asked.height_px} "
+                "that were asked for"
+            )
+        if asked.fps is not None and abs(info.fps - asked.fps) > 0.1 * asked.fps:
+            self._warnings.add(f"{info.name} gives {info.fps:g} pictures per second instead of {asked.fps:g}")
+
+
+class _CameraConnection:
+    """An open capture device."""
+
+    def __init__(
+        self,
+        device: int | str,
+        name: str,
+        options: LiveOptions,
+        open_capture: Callable[[int], Any],
+        clock: Callable[[], float],
+    ) -> None:
+        self._name, self._now_s = name, clock
+        number = _number(device)
+        self._path = Path(f"/dev/video{number}") if _LINUX else None
+        if self._path is not None and not self._path.exists():
+            self._path = None  # a stand-in, or a backend without device files
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
             self._capture = open_capture(number)
@@ -60,82 +99,64 @@ class CameraSource:
             cv2.utils.logging.setLogLevel(level)
         if not self._capture.isOpened():
             self._capture.release()
-            raise SourceError(_cannot_open(number))
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture is of no use to anybody
-        try:
-            self._first = self._read()
-        except SourceError:
-            self._capture.release()
-            raise
+            raise SourceError(_cannot_open(name, number))
+        self._ask(options)
         stated_fps = float(self._capture.get(cv2.CAP_PROP_FPS))
-        self._info = SourceInfo(
-            name=f"camera {number}",
-            kind="camera",
-            width_px=self._first[1].shape[1],
-            height_px=self._first[1].shape[0],
-            fps=stated_fps if 0 < stated_fps <= _MAX_FPS else _DEFAULT_FPS,
-            frame_count=None,
-            live=True,
-            audio_path=None,
-            start_s=0.0,
+        self.fps: float | None = stated_fps if 0 < stated_fps <= _MAX_FPS else None
+
+    def _ask(self, options: LiveOptions) -> None:
+        # The pixel format comes first: it decides which sizes and rates there are.
+        fourcc = options.fourcc or ("MJPG" if (options.width_px or 0) > _LARGE_PX else None)
+        wanted = (
+            (cv2.CAP_PROP_FOURCC, None if fourcc is None else cv2.VideoWriter.fourcc(*fourcc)),
+            (cv2.CAP_PROP_FRAME_WIDTH, options.width_px),
+            (cv2.CAP_PROP_FRAME_HEIGHT, options.height_px),
+            (cv2.CAP_PROP_FPS, options.fps),
+            (cv2.CAP_PROP_BUFFERSIZE, 1),  # an old picture is of no use to anybody
         )
+        for key, value in wanted:
+            if value is not None:
+                self._capture.set(key, value)
 
-    @property
-    def info(self) -> SourceInfo:
-        """What the camera delivers."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Pictures that did not have the size of the first."""
-        return self._warnings
+    def read(self) -> Shot | None:
+        """The next picture with the time of its capture, None where the driver has none."""
+        try:
+            good, image = self._capture.read()
+        except cv2.error as error:
+            raise ConnectionLost(f"{self._name} can't be read ({' '.join(str(error).split())})") from error
+        now_s = self._now_s()
+        if good and image is not None and image.size:
+            return Shot(_as_bgr(image), self._captured_s(now_s))
+        if self._path is not None and not self._path.exists():
+            raise ConnectionLost(f"{self._name} was unplugged ({self._path} is gone)")
+        time.sleep(_RETRY_S)
+        return None
 
     def close(self) -> None:
-        """End the iteration at its next frame, or release the camera where none is under way."""
-        self._closed = True
-        if not self._used:
-            self._capture.release()
+        """Release the camera."""
+        self._capture.release()
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Frames as they are captured, once.
+    def _captured_s(self, now_s: float) -> float:
+        """The driver's time of the picture where it is on our clock, else now."""
+        driver_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        return driver_s if 0 <= now_s - driver_s < _DRIVER_DELAY_S else now_s
 
-        Raises:
-            SourceError: it was iterated before, or the camera delivered nothing for five seconds.
-        """
-        if self._used or self._closed:
-            raise SourceError(f"camera {self._number} was read already; open it again")
-        self._used = True
-        begin_s, image = self._first
-        now_s = begin_s
-        # Two pictures can fall into one tick of a coarse clock.
-        media = MediaClock(1.0 / self._info.fps)
-        index = 0
-        try:
-            while not self._closed and now_s - begin_s < self._end_s:
-                if image.shape[:2] != (self._info.height_px, self._info.width_px):
-                    self._warnings.add(f"{self._info.name} changed its size to {image.shape[1]}x{image.shape[0]}")
-                    image = fit_image(image, self._info.width_px, self._info.height_px)
-                yield Frame(index, media.stamp(now_s - begin_s), image)
-                index += 1
-                if not self._closed:
-                    now_s, image = self._read()
-        finally:
-            self._capture.release()
 
-    def _read(self) -> tuple[float, U8]:
-        """The next picture with its time on the clock; waits at most five seconds for one."""
-        asked_s = self._now_s()
-        while True:
-            good, image = self._capture.read()
-            now_s = self._now_s()
-            if good and image is not None and image.size:
-                return now_s, _as_bgr(image)
-            if now_s - asked_s > _PATIENCE_S:
-                raise SourceError(
-                    f"camera {self._number} stopped delivering pictures (none for {_PATIENCE_S:g} s); "
-                    "look whether it is unplugged or used by another program"
-                )
-            time.sleep(_RETRY_S)
+def _open_capture(number: int) -> cv2.VideoCapture:
+    return cv2.VideoCapture(number, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
+
+
+def _number(device: int | str) -> int:
+    """The number of a camera by its number or path."""
+    if isinstance(device, int):
+        return device
+    path = Path(device)
+    found = re.fullmatch(r"/dev/video(\d+)", str(path.resolve()))
+    if not path.exists():
+        raise SourceError(f"there is no camera {device}; {_there_are()}")
+    if found is None:
+        raise SourceError(f"{device} is no camera; {_there_are()}")
+    return int(found[1])
 
 
 def _as_bgr(image: Any) -> U8:
@@ -145,14 +166,35 @@ def _as_bgr(image: Any) -> U8:
     return np.ascontiguousarray(image[:, :, :3])
 
 
-def _cannot_open(number: int) -> str:
-    message = f"can't open camera {number}"
-    if not sys.platform.startswith("linux"):
-        return f"{message}; look whether it is plugged in, allowed for this program and not in use"
+def _cannot_open(name: str, number: int) -> str:
+    """Why a camera does not open, as far as it can be seen."""
+    if not _LINUX:
+        return f"can't open {name}; look whether it is plugged in, allowed for this program and not in use"
+    path = Path(f"/dev/video{number}")
+    if not path.exists():
+        return f"can't open {name}; {_there_are()}"
+    if not os.access(path, os.R_OK | os.W_OK):
+        return f"can't open {name}: {path} may not be read; join the group 'video' and log in again"
+    users = _users_of(path)
+    if users:
+        return f"can't open {name}: it is used by {', '.join(users)}; close that program"
+    return f"can't open {name}: {path} gives no pictures, or another program uses it; {_there_are()}"
+
+
+def _there_are() -> str:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if not devices:
-        return f"{message}: this machine has no camera (no /dev/video*); plug one in, or give a file or 'synthetic'"
-    return (
-        f"{message}: there are {', '.join(devices)}; give another number, close the program that uses it, "
-        "or join the group 'video'"
-    )
+        return "this machine has no camera (no /dev/video*): plug one in, or give a file or 'synthetic'"
+    return f"there are {', '.join(devices)}"
+
+
+def _users_of(path: Path) -> list[str]:
+    """The programs that hold a device open, as far as this user may see: 'name (process 12)'."""
+    users = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(link.readlink() == path for link in (folder / "fd").iterdir()):
+                users.append(f"{(folder / 'comm').read_text().strip()} (process {folder.name})")
+        except OSError:  # another user's, or it just ended
+            continue
+    return users

@@ -7,6 +7,7 @@ Python while closing a container waits for them with the interpreter's lock held
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,6 +16,7 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
 _DEFAULT_FPS = 30.0
 _MAX_FPS = 1000.0
+NETWORK_HINT = "look whether the address is right, the sender runs, and nothing between blocks it"
 
 
 @dataclass
@@ -55,24 +58,31 @@ class Damage:
             warnings.add(f"{name}: the picture changes its size to {width}x{height}; it is fitted into the first size")
 
 
-def open_container(url: str, name: str, *, timeout_s: float | None = None) -> InputContainer:
+def open_container(
+    url: str, name: str, *, timeout_s: float | None = None, options: dict[str, str] | None = None
+) -> InputContainer:
     """Open a file or address for reading.
 
     Args:
         url: path or address.
         name: what to call it in messages.
-        timeout_s: give up a network connection that is silent for so long.
+        timeout_s: give up a network connection that is silent for so long; None for files.
+        options: FFmpeg's.
 
     Raises:
-        SourceError: it does not exist, may not be read, or is no container that FFmpeg knows.
+        SourceError: it does not exist, may not be read, does not answer, or is no container that FFmpeg knows.
     """
-    # Over UDP lost packets of RTSP show as smeared pictures.
-    options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
+    asked_s = time.monotonic()
     try:
-        container = av.open(url, options=options, metadata_errors="replace", timeout=timeout_s)
+        container = av.open(url, options=options or {}, metadata_errors="replace", timeout=timeout_s)
     except PermissionError:
         raise SourceError(f"can't read {name}: permission denied; allow reading it (chmod +r) or copy it") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if timeout_s is not None and time.monotonic() - asked_s >= timeout_s:
+            # Whatever FFmpeg makes of being interrupted.
+            raise SourceError(f"can't open {name}: no answer for {timeout_s:g} s; {NETWORK_HINT}") from None
+        if timeout_s is not None:  # FFmpeg's errors hold the address with its password
+            raise SourceError(f"can't open {name} as a video: {reason(error)}; {_advice(error)}") from None
         raise SourceError(f"can't open {name} as a video: {reason(error)}") from error
     if container.format.name in _TEXT_FORMATS:
         container.close()
@@ -85,7 +95,18 @@ def reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if isinstance(error, av.error.InvalidDataError):
         text = "no video container, or one cut off before its index"
+    if isinstance(error, av.error.ExitError):  # the interruption that a time limit causes
+        text = "nothing came in time"
     return " ".join(str(text).split())
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about a network error."""
+    if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        return "give name and password, as in rtsp://name:password@address"
+    if isinstance(error, av.error.HTTPClientError):
+        return "look at the path of the address"
+    return NETWORK_HINT
 
 
 def choose_stream(container: InputContainer, name: str) -> VideoStream:
@@ -135,19 +156,23 @@ def decode(container: InputContainer, stream: VideoStream, damage: Damage) -> It
         except (av.error.FFmpegError, OSError, ValueError) as error:
             damage.ended_early = reason(error)
             packet = None
-        try:
-            frames = stream.decode(packet)
-        except av.error.EOFError:
-            return
-        except (av.error.FFmpegError, ValueError):
-            damage.lost_packets += 1
-            frames = []
-        for frame in frames:
-            damage.corrupt_frames += frame.is_corrupt
-            damage.frames += 1
-            yield frame
+        yield from decode_packet(stream, packet, damage)
         if packet is None:
             return
+
+
+def decode_packet(stream: VideoStream, packet: Packet[VideoStream] | None, damage: Damage) -> list[av.VideoFrame]:
+    """The frames that a packet completes; None for those that the decoder still holds at the end."""
+    try:
+        frames = stream.decode(packet)
+    except av.error.EOFError:
+        return []
+    except (av.error.FFmpegError, ValueError):
+        damage.lost_packets += 1
+        return []
+    damage.corrupt_frames += sum(frame.is_corrupt for frame in frames)
+    damage.frames += len(frames)
+    return frames
 
 
 def to_bgr(frame: av.VideoFrame) -> U8:

@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline.errors import SourceError
+from pipeline.sources.address import public_name
 from pipeline.sources.base import SourceInfo, Warnings, check_span, fit_image
 from pipeline.sources.clock import MediaClock
 from pipeline.sources.decode import Damage, choose_stream, decode, nominal_fps, open_container, seconds, to_bgr
@@ -26,28 +27,42 @@ _EARLY_S = 0.5
 
 
 class VideoSource:
-    """A video file. It can be iterated more than once; each time the file is opened anew.
+    """A video file, here or on a web server. It can be iterated more than once; each time it is opened anew.
 
     ``time_s`` is the container's presentation time, its start offset included. A damaged file gives the
     frames that decode and says the rest in ``warnings``.
 
     Args:
-        path: the file.
+        path: the file, or an address (a password in it is never shown).
         start_s, end_s: seconds from the first picture of the file; the frames of [start, end) are
             delivered. The search is exact: decoding starts at the key frame before.
+        timeout_s, network: of an address: longest silence, and FFmpeg's options for its protocol.
 
     Raises:
-        SourceError: there is no such file, it may not be read, is no video, or no frame of it decodes.
+        SourceError: there is no such file, it may not be read, is no video, or no frame of it decodes; while frames
+            are read: the connection to an address broke.
         ConfigError: the span is not valid.
     """
 
-    def __init__(self, path: Path, *, start_s: float | None = None, end_s: float | None = None) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        timeout_s: float | None = None,
+        network: dict[str, str] | None = None,
+    ) -> None:
+        self._url, self._network, self._timeout_s = str(path), network, timeout_s
+        self._file = path if isinstance(path, Path) else None
+        self._where = str(path) if self._file else public_name(self._url)
+        self._name = self._file.name if self._file else self._where
         self._start_s, self._end_s = check_span(start_s, end_s)
         self._closed = False
         self._warnings = Warnings()
         self._due_s: float | None = None  # when the pictures should end
-        _check_file(path)
+        if self._file:
+            _check_file(self._file)
         self._seek_s = self._find_seek_point() if self._start_s > 0 else None
         self._info = self._probe()
 
@@ -82,23 +97,29 @@ class VideoSource:
         self._check_end(index, time_s)
         if clock.repaired:
             self._warnings.add(
-                f"{self._path.name}: {clock.repaired} of {damage.frames} time stamps were missing or did not increase "
+                f"{self._name}: {clock.repaired} of {damage.frames} time stamps were missing or did not increase "
                 "and were repaired"
             )
-        damage.report(self._path.name, self._warnings)
+        broken = "" if self._file else damage.ended_early
+        damage.report(self._name, self._warnings)
+        if broken:
+            raise SourceError(f"{self._name} broke off after {damage.frames} frames ({broken}); run it again")
+
+    def _open(self) -> InputContainer:
+        return open_container(self._url, self._where, timeout_s=self._timeout_s, options=self._network)
 
     def _probe(self) -> SourceInfo:
         """Open the file and decode the first frame of the span: only then are size and time certain."""
-        container = open_container(str(self._path), str(self._path))
+        container = self._open()
         with container:
-            stream = choose_stream(container, str(self._path))
+            stream = choose_stream(container, self._where)
             fps = nominal_fps(stream)
             duration_s, about_pictures = stated_length(container, stream)
             begin_s = seconds(stream.start_time, stream.time_base) or 0.0
             audio = bool(container.streams.audio)
-            missing = _pictures_beyond_end(stream, self._path.stat().st_size)
+            missing = _pictures_beyond_end(stream, container.size)
         if missing:
-            self._warnings.add(f"{self._path.name}: the file is cut short, about {missing} frames at its end are lost")
+            self._warnings.add(f"{self._name}: the file is cut short, about {missing} frames at its end are lost")
         elif duration_s and about_pictures:
             self._due_s = begin_s + min(duration_s, self._end_s)
         first = next(self._timed(Damage(), MediaClock(1.0 / fps)), None)
@@ -108,14 +129,14 @@ class VideoSource:
         image = orientation_of(frame).apply(to_bgr(frame))
         span_s = min(self._end_s, duration_s or self._end_s) - self._start_s
         return SourceInfo(
-            name=self._path.name,
+            name=self._name,
             kind="video",
             width_px=image.shape[1],
             height_px=image.shape[0],
             fps=fps,
             frame_count=max(1, round(span_s * fps)) if duration_s else None,
             live=False,
-            audio_path=self._path if audio else None,
+            audio_path=self._file if audio else None,
             start_s=time_s,
         )
 
@@ -124,23 +145,23 @@ class VideoSource:
         if self._due_s is None or self._due_s - last_s < _EARLY_S + 2.0 / self._info.fps:
             return
         self._warnings.add(
-            f"{self._path.name}: the pictures end after {index + 1} frames, {self._due_s - last_s:.1f} s too early; "
+            f"{self._name}: the pictures end after {index + 1} frames, {self._due_s - last_s:.1f} s too early; "
             "the file is cut short"
         )
 
     def _nothing(self, duration_s: float | None) -> str:
         if duration_s and 0 < duration_s <= self._start_s + _TIE_S:
-            return f"--start {self._start_s:g} lies after the end of {self._path} ({duration_s:.2f} s); give less"
+            return f"--start {self._start_s:g} lies after the end of {self._where} ({duration_s:.2f} s); give less"
         if self._start_s > 0 or self._end_s < float("inf"):
             return (
-                f"no frame of {self._path} lies in --start {self._start_s:g} --end {self._end_s:g}; give a wider span"
+                f"no frame of {self._where} lies in --start {self._start_s:g} --end {self._end_s:g}; give a wider span"
             )
-        return f"no frame of {self._path} can be decoded; the file is damaged: record or download it again"
+        return f"no frame of {self._where} can be decoded; the file is damaged: record or download it again"
 
     def _timed(self, damage: Damage, clock: MediaClock) -> Iterator[tuple[float, av.VideoFrame]]:
         """The span's frames with their times, pictures not yet upright."""
-        with open_container(str(self._path), str(self._path)) as container:
-            stream = choose_stream(container, str(self._path))
+        with self._open() as container:
+            stream = choose_stream(container, self._where)
             begin_s = seconds(stream.start_time, stream.time_base) or 0.0
             if self._seek_s is not None:
                 _seek(container, stream, self._seek_s)
@@ -158,8 +179,8 @@ class VideoSource:
         looked at before it is trusted.
         """
         for back_s in (0.0, 2.0, 10.0):
-            with open_container(str(self._path), str(self._path)) as container:
-                stream = choose_stream(container, str(self._path))
+            with self._open() as container:
+                stream = choose_stream(container, self._where)
                 begin_s = seconds(stream.start_time, stream.time_base)
                 if begin_s is None or self._start_s <= back_s:
                     return None
@@ -191,5 +212,7 @@ def _check_file(path: Path) -> None:
 
 
 def _pictures_beyond_end(stream: VideoStream, size_bytes: int) -> int:
-    """How many pictures the container's index places behind the end of the file."""
+    """How many pictures the container's index places behind the end of the file; 0 where that is not known."""
+    if size_bytes <= 0:  # playlists have no size
+        return 0
     return sum(entry.pos + entry.size > size_bytes for entry in stream.index_entries)

@@ -1,0 +1,117 @@
+"""What can be asked of a live source, and what it tells about itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.errors import ConfigError
+
+_LARGEST_PX = 16_384
+_MAX_FPS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before each new attempt: ``first_s``, then twice as long each time.
+
+    Attributes:
+        first_s, longest_s: the shortest and the longest wait, seconds.
+        settled_s: a connection that lasted so long starts the waits from the shortest again.
+        give_up_s: so long after the last picture there is no further attempt.
+    """
+
+    first_s: float = 0.5
+    longest_s: float = 30.0
+    settled_s: float = 10.0
+    give_up_s: float = 600.0
+
+    def waits_s(self) -> Iterator[float]:
+        """The waits in their order, without an end."""
+        wait_s = self.first_s
+        while True:
+            yield wait_s
+            wait_s = min(2 * wait_s, self.longest_s)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What is asked of a camera or stream.
+
+    Attributes:
+        width_px, height_px: picture of a camera; both or neither. The camera takes the nearest size it has.
+        fps: pictures per second of a camera.
+        fourcc: a camera's pixel format, four letters such as MJPG or YUYV. Pictures larger than 640x480 are asked
+            for as MJPG unless this says otherwise: uncompressed ones come at 5 to 10 per second over USB 2.
+        mirror: exchange left and right before anything else sees the picture; for devices that deliver a mirror
+            image. The person's left and right are exchanged with it.
+        reconnect: when the source breaks, open it again.
+        patience_s: longest wait for an answer, and then for each picture.
+        backoff: the waits between attempts to open it again.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+
+    width_px: int | None = None
+    height_px: int | None = None
+    fps: float | None = None
+    fourcc: str | None = None
+    mirror: bool = False
+    reconnect: bool = False
+    patience_s: float = 10.0
+    backoff: Backoff = Backoff()
+
+    def __post_init__(self) -> None:
+        sides = (self.width_px, self.height_px)
+        if sides != (None, None) and not all(side is not None and 16 <= side <= _LARGEST_PX for side in sides):
+            raise ConfigError(f"a camera picture of {sides[0]}x{sides[1]} pixels is not valid; for example 1280x720")
+        if self.fps is not None and not 0 < self.fps <= _MAX_FPS:
+            raise ConfigError(f"{self.fps:g} pictures per second of a camera are not valid; for example 30")
+        if self.fourcc is not None and not re.fullmatch(r"[!-~][ -~]{3}", self.fourcc):
+            raise ConfigError(f"{self.fourcc!r} is no FOURCC; give four letters, for example MJPG or YUYV")
+        if not 0 < self.patience_s < float("inf"):
+            raise ConfigError(f"waiting {self.patience_s:g} s for a picture is not valid; for example 10")
+
+    @property
+    def asks_camera(self) -> bool:
+        """True when something is set that only cameras have."""
+        return any(value is not None for value in (self.width_px, self.fps, self.fourcc))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height in pixels from '1280x720'.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    found = re.fullmatch(r"(\d{1,5})\s*[xX]\s*(\d{1,5})", text.strip())
+    if not found:
+        raise ConfigError(f"size {text!r} is not valid; give width and height, for example 1280x720")
+    return int(found[1]), int(found[2])
+
+
+class LivePhase(Enum):
+    """Where a live source stands."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    RECONNECTING = "reconnecting"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveState:
+    """The state of a live source at one moment, for display.
+
+    Attributes:
+        phase: connecting, streaming, reconnecting or ended.
+        message: why, in one line; empty while pictures come.
+        reconnects: how often it broke and came back.
+    """
+
+    phase: LivePhase
+    message: str = ""
+    reconnects: int = 0
