@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ class Plan:
             but silent).
         sizes_px: widths and heights of the pictures in turn, ``size_every`` pictures each.
         lengths: say how long each picture is (many cameras do).
+        closing: say that the connection will be closed at the end, as HTTP/1.1 wants it.
         status: the HTTP status of every answer.
         fragments: for ``/live.mp4``: what is sent without a stated length, one item per ``1 / rate_hz``.
         file: for ``/clip.mp4``: a file with a stated length; parts of it can be asked for.
@@ -40,6 +40,7 @@ class Plan:
     sizes_px: tuple[tuple[int, int], ...] = ((128, 96),)
     size_every: int = 5
     lengths: bool = True
+    closing: bool = True
     status: int = 200
     fragments: list[bytes] = field(default_factory=list)
     file: Path | None = None
@@ -49,20 +50,20 @@ class Plan:
 
 
 @contextmanager
-def http_video(plan: Plan) -> Iterator[str]:
-    """Serve until the block is left; gives the address, ``http://127.0.0.1:port``."""
+def http_video(plan: Plan, port: int = 0, path: str = "") -> Iterator[str]:
+    """Serve until the block is left; gives the address, ``http://127.0.0.1:port`` and the path."""
     stop = threading.Event()
 
     class Handler(_Handler):
         pass
 
     Handler.plan, Handler.stop = plan, stop
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = False  # joined by server_close
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="test http server")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://127.0.0.1:{server.server_address[1]}{path}"
     finally:
         stop.set()
         server.shutdown()
@@ -97,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, content_type: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", content_type)
+        if self.plan.closing:
+            self.send_header("Connection", "close")
         self.end_headers()
 
     def _send_mjpeg(self) -> None:
@@ -153,14 +156,3 @@ class _Handler(BaseHTTPRequestHandler):
     def _wait(self, seconds: float) -> bool:
         """Wait; True when the server ends."""
         return self.stop.wait(min(seconds, _LIMIT_S))
-
-
-def wait_until(condition: object, limit_s: float = 10.0) -> bool:
-    """Ask again and again until it is true; False when the limit has passed."""
-    assert callable(condition)
-    due_s = time.monotonic() + limit_s
-    while time.monotonic() < due_s:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return bool(condition())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import cv2
@@ -10,8 +9,8 @@ import pytest
 
 from pipeline import sources
 from pipeline.errors import ConfigError, SourceError
-from pipeline.sources import ImagesSource, StreamSource, SyntheticSource, VideoSource, open_source
-from tests.helpers.video import numbered_image, read_number, regular_times, write_video
+from pipeline.sources import ImagesSource, LiveOptions, SyntheticSource, VideoSource, open_source
+from tests.helpers.video import numbered_image, regular_times, write_video
 
 
 def test_kinds(tmp_path: Path) -> None:
@@ -31,10 +30,13 @@ def test_a_number_is_a_camera_even_where_a_file_has_that_name(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     write_video(tmp_path / "clip.mp4", regular_times(3)).rename(tmp_path / "0")
     asked = []
-    monkeypatch.setattr(sources, "CameraSource", lambda number, end_s: asked.append((number, end_s)))
+    monkeypatch.setattr(
+        sources, "CameraSource", lambda device, end_s, options: asked.append((device, end_s, options.fps))
+    )
     open_source("0", end_s=2.0)
-    open_source("12")
-    assert asked == [(0, 2.0), (12, None)]
+    open_source("12", fps=60.0)
+    open_source("/dev/video3", live=LiveOptions(fps=15.0))
+    assert asked == [(0, 2.0, None), (12, None, 60.0), ("/dev/video3", None, 15.0)]
     assert isinstance(open_source("./0"), VideoSource)
 
 
@@ -70,27 +72,26 @@ def test_synthetic_misspelt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         open_source("synthetik:frames=3")
 
 
-@pytest.mark.parametrize("text", ["0", "rtsp://camera/1"])
+@pytest.mark.parametrize(
+    "live",
+    [
+        LiveOptions(width_px=640, height_px=480),
+        LiveOptions(fourcc="MJPG"),
+        LiveOptions(mirror=True),
+        LiveOptions(reconnect=True),
+    ],
+)
+def test_what_a_recording_does_not_have_is_refused(live: LiveOptions) -> None:
+    with pytest.raises(ConfigError, match="cameras"):
+        open_source("synthetic", live=live)
+
+
+def test_size_is_not_asked_of_a_stream() -> None:
+    with pytest.raises(ConfigError, match="cameras only"):
+        open_source("rtsp://camera/1", live=LiveOptions(width_px=640, height_px=480))
+
+
+@pytest.mark.parametrize("text", ["0", "/dev/video0", "rtsp://camera/1"])
 def test_live_sources_have_no_start(text: str) -> None:
     with pytest.raises(ConfigError, match="recordings only"):
         open_source(text, start_s=3.0)
-
-
-def test_address_that_refuses_hides_the_password() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound but not listening: refuses at once
-        port = unused.getsockname()[1]
-        with pytest.raises(SourceError, match=f"127.0.0.1:{port}") as caught:
-            open_source(f"http://user:secret@127.0.0.1:{port}/live")
-    assert "secret" not in str(caught.value)
-
-
-def test_stream_is_read_once_in_order(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "clip.ts", regular_times(20))
-    source = StreamSource(path.as_uri(), end_s=0.5)
-    assert source.info.live and source.info.kind == "stream" and source.info.frame_count is None
-    frames = list(source)
-    assert [read_number(frame.image) for frame in frames] == list(range(15))
-    assert [frame.index for frame in frames] == list(range(15))
-    with pytest.raises(SourceError, match="read already"):
-        next(iter(source))
