@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _JOIN_S = 0.5
+_IDLE_S = 0.5
 # The connection's own time limit, where it has one, comes first: then nothing is left behind.
 _GRACE = 1.25
 
@@ -93,8 +95,23 @@ class Link:
         self._attempts = 0
         self._lost_s: float | None = None
         self._came_s: float | None = None
+        self._idle_since_s: float | None = None
         self.state = LiveState(LivePhase.CONNECTING, f"opening {name}")
         self.fps: float | None = None
+
+    @property
+    def idle(self) -> bool:
+        """True when nobody has read for a while: then only the newest picture is kept."""
+        since_s = self._idle_since_s
+        return since_s is not None and time.monotonic() - since_s > _IDLE_S
+
+    def pause(self) -> None:
+        """Nobody will read until ``resume``; what comes meanwhile may be dropped, so that nothing old piles up."""
+        self._idle_since_s = time.monotonic()
+
+    def resume(self) -> None:
+        """From now on every picture is handed over."""
+        self._idle_since_s = None
 
     def next(self) -> Shot | None:
         """The next picture; None at the end of the stream and after ``close``.
@@ -132,7 +149,7 @@ class Link:
         if self._reader is None:
             if self._left is not None and self._left.alive:
                 raise ConnectionLost(f"{self._name} is still blocked in its driver")
-            self._reader = _Reader(self._name, self._connect)
+            self._reader = _Reader(self._name, self._connect, lambda: self.idle)
         shot = self._reader.next(self._options.patience_s, self._closed)
         if shot is not None and self.state.phase is not LivePhase.STREAMING:
             back = self._lost_s is not None and self._came_s is not None
@@ -186,9 +203,9 @@ class Link:
 class _Reader:
     """One connection in its thread; hands over one picture at a time."""
 
-    def __init__(self, name: str, connect: Callable[[], Connection]) -> None:
+    def __init__(self, name: str, connect: Callable[[], Connection], newest_only: Callable[[], bool]) -> None:
         self.fps: float | None = None
-        self._name, self._connect = name, connect
+        self._name, self._connect, self._newest_only = name, connect, newest_only
         self._queue: queue.Queue[Shot | Exception] = queue.Queue(1)
         self._ended = threading.Event()
         self._opened = False
@@ -242,7 +259,9 @@ class _Reader:
     def _put(self, item: Shot | Exception) -> None:
         while not self._ended.is_set():
             try:
-                self._queue.put(item, timeout=_POLL_S)
+                self._queue.put(item, block=not self._newest_only(), timeout=_POLL_S)
                 return
             except queue.Full:
-                continue
+                if self._newest_only():
+                    with suppress(queue.Empty):
+                        self._queue.get_nowait()

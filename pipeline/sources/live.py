@@ -29,8 +29,9 @@ _MOST_SIZES = 8  # that are told
 class LiveSource:
     """A device that delivers at its own pace. ``time_s`` is seconds since the first frame.
 
-    Frames come in order and none is dropped here: who can't keep up drops them behind this. Besides the four members of
-    ``Source`` there are ``state`` and ``age_s``.
+    Frames come in order and none is dropped once the iteration has begun: who can't keep up drops them behind this.
+    What comes between opening and iterating is dropped when that takes long, so that a run begins with the present.
+    Besides the four members of ``Source`` there are ``state`` and ``age_s``.
 
     Args:
         name: for display and messages.
@@ -90,6 +91,7 @@ class LiveSource:
             audio_path=None,
             start_s=0.0,
         )
+        self._link.pause()
 
     @property
     def info(self) -> SourceInfo:
@@ -125,13 +127,20 @@ class LiveSource:
         if self._used or self._closed:
             raise SourceError(f"{self._name} was read already; open it again")
         self._used = True
-        index = 0
+        if self._link.idle:  # the models took their time to load
+            self._waiting.clear()
+        self._link.resume()
+        index, begin_s = 0, 0.0
         try:
             while not self._closed:
                 received = self._waiting.popleft() if self._waiting else self._receive()
-                if received is None or received[0] >= self._end_s:
+                if received is None:
                     return
-                time_s, shot = received
+                if index == 0:
+                    begin_s = received[0]
+                time_s, shot = received[0] - begin_s, received[1]
+                if time_s >= self._end_s:
+                    return
                 image = self._fit(shot.image)
                 self._watch_black(time_s, image)
                 self._age_s = max(0.0, self._now_s() - shot.captured_s)

@@ -14,7 +14,17 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError, SourceError
-from pipeline.sources import Backoff, LiveOptions, LivePhase, StreamSource, VideoSource, open_source, state_of
+from pipeline.sources import (
+    Backoff,
+    LiveOptions,
+    LivePhase,
+    StreamSource,
+    VideoSource,
+    link,
+    open_source,
+    state_of,
+    stream,
+)
 from pipeline.sources.address import public_name
 from pipeline.types import Frame
 from tests.helpers.http_video import Plan, http_video
@@ -22,12 +32,14 @@ from tests.helpers.leaks import open_sockets, reader_threads, wait_until
 from tests.helpers.rtsp_video import RtspPlan, rtsp_video
 from tests.helpers.video import numbered_image, read_number, regular_times, write_video
 
+PATIENT = LiveOptions(patience_s=5.0)
 QUICK = LiveOptions(patience_s=1.0)
 AGAIN = LiveOptions(patience_s=1.0, reconnect=True, backoff=Backoff(0.02, 0.1, 10.0, 8.0))
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
+def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(link, "_IDLE_S", 60.0)  # a busy machine may take its time between opening and reading
     sockets = open_sockets()
     yield
     assert wait_until(lambda: not reader_threads())
@@ -57,7 +69,7 @@ def take(source: StreamSource, count: int) -> list[Frame]:
 @pytest.mark.parametrize(("lengths", "closing"), [(True, True), (False, True), (True, False)])
 def test_mjpeg_over_http(lengths: bool, closing: bool) -> None:
     with http_video(Plan(frames=20, rate_hz=25.0, lengths=lengths, closing=closing)) as address:
-        source = open_source(f"{address}/mjpeg", live=QUICK)
+        source = open_source(f"{address}/mjpeg", live=PATIENT)
         assert isinstance(source, StreamSource)
         assert source.info.live and source.info.kind == "stream" and source.info.frame_count is None
         assert (source.info.width_px, source.info.height_px) == (128, 96)
@@ -73,7 +85,7 @@ def test_mjpeg_over_http(lengths: bool, closing: bool) -> None:
 
 def test_the_rate_of_mjpeg_is_not_what_ffmpeg_assumes() -> None:
     with http_video(Plan(rate_hz=8.0)) as address:
-        source = StreamSource(f"{address}/mjpeg", options=QUICK)
+        source = StreamSource(f"{address}/mjpeg", options=PATIENT)
         assert 6 < source.info.fps < 10
         source.close()
 
@@ -81,7 +93,7 @@ def test_the_rate_of_mjpeg_is_not_what_ffmpeg_assumes() -> None:
 def test_rtsp() -> None:
     plan = RtspPlan(frames=30)
     with rtsp_video(plan) as address:
-        source = open_source(address, live=QUICK)
+        source = open_source(address, live=PATIENT)
         assert isinstance(source, StreamSource) and source.info.live
         assert (source.info.width_px, source.info.height_px, source.info.fps) == (128, 96, 40.0)
         frames = list(source)
@@ -96,7 +108,7 @@ def test_rtsp_is_not_a_picture_behind() -> None:
     """A picture is delivered before the next one is sent."""
     plan = RtspPlan(rate_hz=5.0, size_px=(320, 240))
     with rtsp_video(plan) as address:
-        source = StreamSource(address, options=LiveOptions(patience_s=5.0))
+        source = StreamSource(address, options=PATIENT)
         behind = []
         for frame in source:
             behind.append(plan.sent - 1 - read_number(frame.image))
@@ -106,10 +118,39 @@ def test_rtsp_is_not_a_picture_behind() -> None:
     assert np.median(behind[-4:]) < 1
 
 
+def test_rtsp_without_its_shortcut_for_codecs_that_need_ffmpeg_s_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_UNPARSED_CODECS", ())
+    plan = RtspPlan(frames=40)
+    with rtsp_video(plan) as address:
+        source = StreamSource(address, options=PATIENT)
+        frames = list(source)
+    assert [request.split()[0] for request in plan.requests].count("DESCRIBE") == 2
+    assert [number - numbers(frames)[0] for number in numbers(frames)] == list(range(len(frames)))
+    assert len(frames) >= 39
+    check_times(frames)
+
+
+@pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
+def test_what_came_before_the_run_began_is_not_kept(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_IDLE_S", 0.5)
+    plan = RtspPlan() if kind == "rtsp" else Plan()
+    serving = rtsp_video(plan) if isinstance(plan, RtspPlan) else http_video(plan, path="/mjpeg")
+    with serving as address:
+        source = StreamSource(address, options=PATIENT)
+        time.sleep(1.5)
+        frames = take(source, 10)
+    # 60 pictures were sent in that time.
+    assert plan.sent - numbers(frames)[-1] < 30
+    assert numbers(frames) == list(range(numbers(frames)[0], numbers(frames)[0] + 10))
+    assert numbers(frames)[0] > 25
+    check_times(frames)
+    assert frames[-1].time_s == pytest.approx(9 / 40, abs=0.15)
+
+
 @pytest.mark.parametrize("end", ["bye", "close"])
 def test_rtsp_ends(end: str) -> None:
     with rtsp_video(RtspPlan(frames=15, end=end)) as address:
-        source = StreamSource(address, options=QUICK)
+        source = StreamSource(address, options=PATIENT)
         assert numbers(list(source)) == list(range(15))
         assert source.state.phase is LivePhase.ENDED
 
@@ -127,7 +168,7 @@ def test_a_stream_that_falls_silent_is_an_error_after_its_frames(kind: str) -> N
 
 def test_a_picture_that_is_cut_off_is_counted() -> None:
     with http_video(Plan(frames=12, end="cut")) as address:
-        source = StreamSource(f"{address}/mjpeg", options=QUICK)
+        source = StreamSource(f"{address}/mjpeg", options=PATIENT)
         frames = list(source)
         assert numbers(frames)[:12] == list(range(12))
         assert any("damaged" in warning for warning in source.warnings)
@@ -191,7 +232,7 @@ def test_another_size_in_the_middle_is_fitted_into_the_first(kind: str) -> None:
     else:
         serving = rtsp_video(RtspPlan(frames=20, later_size_px=(64, 96), resize_after=10))
     with serving as address:
-        source = StreamSource(f"{address}/mjpeg" if kind == "mjpeg" else address, options=QUICK)
+        source = StreamSource(f"{address}/mjpeg" if kind == "mjpeg" else address, options=PATIENT)
         frames = list(source)
     assert {frame.image.shape for frame in frames} == {(96, 128, 3)} and len(frames) == 20
     assert numbers(frames[:10]) == list(range(10))
@@ -204,7 +245,7 @@ def test_another_size_in_the_middle_is_fitted_into_the_first(kind: str) -> None:
 @pytest.mark.parametrize("back_s", [0.1, 5.0])
 def test_time_stamps_that_go_back(back_s: float) -> None:
     with rtsp_video(RtspPlan(frames=30, back_after=15, back_s=back_s)) as address:
-        source = StreamSource(address, options=QUICK)
+        source = StreamSource(address, options=PATIENT)
         frames = list(source)
     assert numbers(frames) == list(range(30))
     check_times(frames)
@@ -244,7 +285,7 @@ def test_recording_over_http_is_read_like_a_file(tmp_path: Path) -> None:
     plan = Plan(file=write_video(tmp_path / "clip.mp4", regular_times(60), b_frames=2, faststart=True))
     with http_video(plan) as address:
         url = f"{address.replace('//', '//name:secret@')}/clip.mp4?token=abc"
-        source = open_source(url, live=QUICK)
+        source = open_source(url, live=PATIENT)
         assert isinstance(source, VideoSource) and state_of(source) is None
         assert not source.info.live and source.info.frame_count == 60
         assert "secret" not in source.info.name and "abc" not in source.info.name
@@ -252,7 +293,7 @@ def test_recording_over_http_is_read_like_a_file(tmp_path: Path) -> None:
             frames = list(source)
             assert numbers(frames) == list(range(60))
             assert [frame.time_s for frame in frames] == pytest.approx(regular_times(60), abs=1e-6)
-        part = open_source(url, start_s=1.0, end_s=1.2, live=QUICK)
+        part = open_source(url, start_s=1.0, end_s=1.2, live=PATIENT)
         assert numbers(list(part)) == [30, 31, 32, 33, 34, 35]
         with pytest.raises(ConfigError, match="is a recording"):
             open_source(url, live=LiveOptions(mirror=True))
@@ -262,7 +303,7 @@ def test_recording_whose_server_breaks_off(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", regular_times(90), size_px=(320, 240), faststart=True)
     plan = Plan(file=path)
     with http_video(plan) as address:
-        source = open_source(f"{address}/clip.mp4", live=QUICK)
+        source = open_source(f"{address}/clip.mp4", live=PATIENT)
         plan.cut_bytes = path.stat().st_size // 2
         seen = []
         with pytest.raises(SourceError, match=r"broke off after \d+ frames"):
@@ -277,19 +318,19 @@ def test_recording_whose_server_breaks_off(tmp_path: Path) -> None:
 def test_mp4_without_a_length_is_live(tmp_path: Path, closing: bool) -> None:
     fragments = _fragments(tmp_path / "live.mp4", 60)
     with http_video(Plan(fragments=fragments, rate_hz=15.0, closing=closing)) as address:
-        source = open_source(f"{address}/live.mp4", live=QUICK)
+        source = open_source(f"{address}/live.mp4", live=PATIENT)
         assert isinstance(source, StreamSource) and source.info.live
         frames = list(source)
         assert numbers(frames) == list(range(60))
         check_times(frames)
         assert frames[-1].time_s == pytest.approx(59 / 30, abs=0.01)
         with pytest.raises(ConfigError, match="recordings only"):
-            open_source(f"{address}/live.mp4", start_s=1.0, live=QUICK)
+            open_source(f"{address}/live.mp4", start_s=1.0, live=PATIENT)
 
 
 def test_end_of_the_span() -> None:
     with rtsp_video(RtspPlan()) as address:
-        source = open_source(address, end_s=0.5, live=QUICK)
+        source = open_source(address, end_s=0.5, live=PATIENT)
         assert numbers(list(source)) == list(range(20))
         with pytest.raises(SourceError, match="read already"):
             next(iter(source))
@@ -306,23 +347,23 @@ def test_a_stream_that_opens_and_delivers_nothing() -> None:
             StreamSource(f"{address}/mjpeg", options=LiveOptions(patience_s=0.5))
         assert "\n" not in str(caught.value)
     with http_video(Plan(frames=0)) as address, pytest.raises(SourceError):
-        StreamSource(f"{address}/mjpeg", options=QUICK)
+        StreamSource(f"{address}/mjpeg", options=PATIENT)
 
 
 def test_password() -> None:
     with rtsp_video(RtspPlan(password="name:secret")) as address:
         with pytest.raises(SourceError, match=r"401.*give name and password"):
-            StreamSource(address, options=QUICK)
-        source = StreamSource(address.replace("//", "//name:secret@"), options=QUICK)
+            StreamSource(address, options=PATIENT)
+        source = StreamSource(address.replace("//", "//name:secret@"), options=PATIENT)
         assert source.info.name == address
         source.close()
 
 
 def test_errors_of_the_server_and_wrong_addresses() -> None:
     with http_video(Plan()) as address, pytest.raises(SourceError, match=r"404.*look at the path"):
-        open_source(f"{address}/nothing", live=QUICK)
+        open_source(f"{address}/nothing", live=PATIENT)
     with http_video(Plan(status=503)) as address, pytest.raises(SourceError, match="5XX"):
-        open_source(f"{address}/mjpeg", live=QUICK)
+        open_source(f"{address}/mjpeg", live=PATIENT)
 
 
 def test_address_that_refuses_hides_the_password() -> None:
