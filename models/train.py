@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from models.data.batches import make_batch
 from models.data.mocap import WindowSampler, load_mocap
 from models.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
+from models.muon import Muon
 from models.strided_transformer import Architecture, StridedTransformer
 from models.validation import validate, validation_windows
 from pipeline.errors import ConfigError
@@ -95,7 +96,7 @@ class Trainer:
             inner = name.startswith(("vanilla", "strided")) and parameter.ndim == 2
             (matrices if inner else others).append(parameter)
         self.optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, lr=recipe.muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+            Muon(matrices, lr=recipe.muon_lr, weight_decay=0.01),
             torch.optim.AdamW(others, lr=recipe.lr, weight_decay=0.01, betas=(0.9, 0.98)),
         ]
         self._base_rates = [recipe.muon_lr, recipe.lr]
