@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, PoseStrideError
 
 _DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
 _EXAMPLES = """examples:
-  python app.py run demo_videos/walk_and_flip.mp4      video and CSV in out/walk_and_flip/
+  python app.py run demo_videos/jumping_jacks.mp4      video and CSV in out/jumping_jacks/
   python app.py run 0                                  your webcam, in a window (q quits)
   python app.py run clip.mp4 --detector fast --no-video --out results
   python app.py models list                            which models there are
