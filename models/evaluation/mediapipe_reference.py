@@ -8,6 +8,7 @@ Needs the package ``mediapipe`` (0.10.21 gave the figures that we quote); nothin
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from models.evaluation.on_footage import F64, View, average, load_views, score
 from models.evaluation.tables import footage_table
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, PoseStrideError
 from pipeline.export.run_json import write_run_json
 from pipeline.skeletons import BLAZEPOSE_33
 from pipeline.sources import open_source
@@ -63,4 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except PoseStrideError as failure:
+        sys.exit(f"error: {failure}")
