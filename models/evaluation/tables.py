@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -37,8 +36,8 @@ def mocap_table(results: Sequence[dict[str, Any]]) -> str:
 def footage_table(results: Sequence[dict[str, Any]]) -> str:
     """One row per model (and look-ahead), three columns per view; mm."""
     views = list(results[0]["views"])
-    shared = len(os.path.commonprefix(views).rpartition("_")[0]) + 1 if len(views) > 1 else 0
-    views = [view[shared:] if view[:shared].endswith("_") else view for view in views]
+    if len(views) > 1 and len({view.rpartition("_")[0] for view in views}) == 1:  # one recording: its cameras say all
+        views = [view.rpartition("_")[2] for view in views]
     head = ["model", *(f"{view} {title}" for view in [*views, "average"] for _, title in _FOOTAGE_COLUMNS)]
     rows = []
     for result in results:
