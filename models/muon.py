@@ -1,7 +1,7 @@
 """Muon: momentum whose update is orthogonalised, for the weight matrices of hidden layers.
 
-Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), with the learning rate scaled to AdamW's
-update size (Liu et al., "Muon is Scalable for LLM Training", 2025: 0.2 * sqrt(longer side)). ``torch.optim.Muon`` does
+Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024), with the learning rate scaled to the
+size of AdamW's update (Liu et al., "Muon is Scalable for LLM Training", 2025: 0.2 * sqrt(longer side)). ``torch.optim.Muon`` does
 the same one matrix at a time in bfloat16, which CPUs without bfloat16 units emulate: 130 ms a step for this network on
 the machine it is trained on. In float32, matrices of one shape together, it is a fraction of that.
 """

@@ -32,7 +32,7 @@ def test_the_layout(file: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can't be read as motion capture"):
         load_mocap(tmp_path / "nothing.npz")
     np.savez(tmp_path / "other.npz", points=np.zeros(3))
-    with pytest.raises(ConfigError, match="other.npz"):
+    with pytest.raises(ConfigError, match=r"other\.npz"):
         load_mocap(tmp_path / "other.npz")
 
 

@@ -70,7 +70,7 @@ def test_wrong_type_and_no_card(folder: Path) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is(folder: Path) -> None:
-    with pytest.raises(ModelError, match="no detector named 'tinny'.*there are: tiny"):
+    with pytest.raises(ModelError, match=r"no detector named 'tinny'.*there are: tiny"):
         find_card("tinny", "detector", folder)
     with pytest.raises(ModelError, match="there are: none"):
         find_card("tiny", "lifter", folder)
