@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,6 +96,7 @@ class Pipeline:
         self.statistics = Statistics()
         self._live = source.info.live
         self._end = threading.Event()
+        self._finished = False
 
     def stop(self) -> None:
         """Take no more frames; those under way are finished. Safe to call from a signal handler."""
@@ -108,13 +110,14 @@ class Pipeline:
         """
         started = time.perf_counter()
         meter, statistics = self.statistics.meter, self.statistics
-        with Stages() as stages:
-            frames = stages.threaded(
-                "source", self._frames(), 1 if self._live else _QUEUE_FRAMES, newest_wins=self._live
-            )
-            found = stages.threaded("detect", self._detect(frames), _QUEUE_FRAMES)
+        # What waits in a queue is late: a live source has room for one frame between two stages.
+        waiting = 1 if self._live else _QUEUE_FRAMES
+        threading.Thread(target=self._close_when_stopped, name="stop", daemon=True).start()
+        with Stages() as stages, self._finishing():
+            frames = stages.threaded("source", self._frames(), waiting, newest_wins=self._live)
+            found = stages.threaded("detect", self._detect(frames), waiting)
             lifted = stages.threaded("lift", self._lift(found), 1 if self._live else _BATCH_FRAMES)
-            drawn = stages.threaded("draw", self._draw(lifted), _QUEUE_FRAMES)
+            drawn = stages.threaded("draw", self._draw(lifted), waiting)
             for arrived_s, result in drawn:
                 with meter.time("write"):
                     take(result)
@@ -129,9 +132,24 @@ class Pipeline:
                 meter.add("latency", time.perf_counter() - arrived_s)
         return statistics
 
+    @contextmanager
+    def _finishing(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._finished = True
+            self._end.set()
+
+    def _close_when_stopped(self) -> None:
+        """A source that delivers nothing would notice ``stop`` late; closing it ends its wait."""
+        self._end.wait()
+        if not self._finished:
+            self.source.close()
+
     def _frames(self) -> Iterator[tuple[float, Frame]]:
         for frame in self.statistics.meter.timed("decode", self.source):
-            yield time.perf_counter(), frame
+            # live sources know how old a frame is when it arrives
+            yield time.perf_counter() - getattr(self.source, "age_s", 0.0), frame
             if self._end.is_set():
                 return
 

@@ -10,6 +10,8 @@ from pipeline.detect import DETECTORS, Detector, create_detector
 from pipeline.errors import ConfigError
 from pipeline.lift import OnnxLifter
 from pipeline.runtime import parse_device
+from pipeline.sources import Source, open_source
+from pipeline.sources.live_options import LiveOptions, parse_size
 
 DEFAULT_MODEL = "lift-27"
 
@@ -31,7 +33,36 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start", type=float, metavar="S", help="begin at this second of the recording")
     parser.add_argument("--end", type=float, metavar="S", help="end before this second")
-    parser.add_argument("--fps", type=float, help="pictures per second of a folder of pictures (default 30)")
+    parser.add_argument("--fps", type=float, help="pictures per second: of a folder (default 30), or asked of a camera")
+
+
+def add_live_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is asked of cameras and streams."""
+    group = parser.add_argument_group("cameras and streams")
+    group.add_argument("--size", metavar="WxH", help="picture size asked of a camera, as in 1280x720")
+    group.add_argument("--fourcc", metavar="CODE", help="picture format asked of a camera, as in MJPG")
+    group.add_argument("--mirror", action="store_true", help="for a camera that delivers mirror images")
+    group.add_argument("--reconnect", action="store_true", help="come back after a camera or stream has broken off")
+    group.add_argument("--timeout", type=float, default=10.0, metavar="S", help="longest silence (default 10)")
+
+
+def open_from(options: argparse.Namespace) -> Source:
+    """Open the source that the options name.
+
+    Raises:
+        SourceError: it can't be opened.
+        ConfigError: an option is not valid or does not fit the source.
+    """
+    width, height = parse_size(options.size) if options.size else (None, None)
+    live = LiveOptions(
+        width_px=width,
+        height_px=height,
+        fourcc=options.fourcc,
+        mirror=options.mirror,
+        reconnect=options.reconnect,
+        patience_s=options.timeout,
+    )
+    return open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps, live=live)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipeline.commands.options import Models, add_model_arguments, add_source_arguments, load_models
+from pipeline.commands.options import (
+    Models,
+    add_live_arguments,
+    add_model_arguments,
+    add_source_arguments,
+    load_models,
+    open_from,
+)
 from pipeline.errors import ConfigError, PoseStrideError
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
@@ -27,7 +34,8 @@ from pipeline.place import height_scale
 from pipeline.render.compose import Composer
 from pipeline.render.screen import Screen, display_problem
 from pipeline.run import Pipeline, Result, Statistics
-from pipeline.sources import Source, open_source
+from pipeline.sources import Source
+from pipeline.sources.live import state_of
 from pipeline.window import MAX_GAP_S
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "matplotlib")
@@ -36,6 +44,7 @@ _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``run``."""
     add_source_arguments(parser)
+    add_live_arguments(parser)
     add_model_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: out/<source>)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
@@ -57,7 +66,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.focal_px is not None and not options.focal_px > 0:
         raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
     started = time.time()
-    with closing(open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps)) as source:
+    with closing(open_from(options)) as source:
         folder = options.out or Path("out") / _folder_name(source.info.name)
         prepare_output(folder, _result_names(options), options.overwrite)
         models = load_models(options)
@@ -176,7 +185,7 @@ def _report(
     started: float,
 ) -> dict[str, Any]:
     """What run.json says."""
-    info, card = source.info, models.lifter.card
+    info, card, live = source.info, models.lifter.card, state_of(source)
     return {
         "status": status,
         "source": {
@@ -186,6 +195,7 @@ def _report(
             "height_px": info.height_px,
             "nominal_fps": info.fps,
             "warnings": list(source.warnings),
+            "reconnects": live.reconnects if live else 0,
         },
         "options": {
             name: str(value) if isinstance(value, Path) else value

@@ -184,3 +184,51 @@ def test_measured_stages() -> None:
     assert set(meter.names()) == {"decode", "detect", "lift", "draw", "write", "latency"}
     assert pipeline.statistics.fps > 0 and meter.median_ms("latency") > 0
     assert np.isfinite([meter.total_s(name) for name in meter.names()]).all()
+
+
+class Silent(Live):
+    """Delivers three frames and then nothing until it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(100)
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in SyntheticSource.__iter__(self):
+            if frame.index == 3:
+                assert self.closed.wait(10)
+                return
+            yield frame
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_stopping_ends_the_wait_for_a_silent_source() -> None:
+    source = Silent()
+    pipeline = Pipeline(source, TrueDetector(source), NumberingLifter(lookahead=0))
+    out: list[Result] = []
+
+    def take(result: Result) -> None:
+        out.append(result)
+        pipeline.stop()
+
+    pipeline.run(take)
+    assert source.closed.is_set() and 1 <= len(out) <= 3
+
+
+def test_a_source_stays_open_after_an_ordinary_end() -> None:
+    source = walker(5)
+    results(source)
+    assert len(list(source)) == 5
+
+
+def test_the_age_of_a_live_frame_counts_as_latency() -> None:
+    class Old(Live):
+        age_s = 5.0
+
+    source = Old(10)
+    pipeline = Pipeline(source, TellingDetector(source), NumberingLifter())
+    pipeline.run(lambda result: None)
+    latency = pipeline.statistics.meter.median_ms("latency")
+    assert latency is not None and latency > 5000
