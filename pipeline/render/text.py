@@ -46,7 +46,8 @@ class Font:
             top_px = max(self.size_px - round(metrics.horiBearingY / 64), 0)
             ink = np.array(self._font.get_image(), np.uint8)[: self.line_px - top_px]
             left_px = max(round(metrics.horiBearingX / 64), 0)
-            self._glyphs[char] = ink, left_px, top_px, round(metrics.horiAdvance / 64)
+            # Not horiAdvance: matplotlib 3.10 gives it eight times as large as 3.11 does.
+            self._glyphs[char] = ink, left_px, top_px, round(metrics.linearHoriAdvance / 65536)
         return self._glyphs[char]
 
     def _cover(self, text: str) -> U8:
