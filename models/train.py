@@ -29,6 +29,7 @@ from models.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
 from models.muon import Muon
 from models.strided_transformer import Architecture, StridedTransformer
 from models.validation import validate, validation_windows
+from models.warm_start import start_from
 from pipeline.errors import ConfigError
 
 
@@ -101,6 +102,13 @@ class Trainer:
         ]
         self._base_rates = [recipe.muon_lr, recipe.lr]
         self.alpha = frame_weights(arch.window, recipe.target) if recipe.weighted else None
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Begin with another checkpoint's weights, see ``models.warm_start``."""
+        new = start_from(self.network, checkpoint)
+        self.average.load_state_dict(self.network.state_dict())
+        if new:
+            print(f"not in {checkpoint}, so untrained: {', '.join(new)}", flush=True)
 
     def loss(self, frame: Tensor, sequence: Tensor, truth: Tensor) -> Tensor:
         """Weighted sequence loss + target-frame loss + velocity term; the pelvis is zero by definition."""
@@ -210,6 +218,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe, name))
     for name in ("lr", "muon_lr", "velocity", "decay"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
+    parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
     parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
     return parser.parse_args(arguments)
@@ -247,6 +256,8 @@ def main(arguments: list[str] | None = None) -> None:
     state = options.out / "checkpoint.pt"
     if state.exists():
         trainer.load(state)
+    elif options.start_from is not None:
+        trainer.start_from(options.start_from)
     train(trainer, options.data, options.out, options.compile)
 
 

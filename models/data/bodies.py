@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.data.mocap import MOCAP_26, STATURE_M, stature_m
 
 F32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 # Each point hangs on a parent; the order of the array is not the order of the tree (spine before arms is).
 PARENT = np.array([-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 8, 11, 12, 8, 14, 15, 8, 8, 8, 8, 8, 6, 6, 3, 3])
@@ -47,30 +48,36 @@ _SUBTREE = {
     8: _FACE,
     7: (8, *_FACE, 11, 12, 13, 14, 15, 16),
 }
+AS_CAPTURED = 0.4
+"""Share of training windows whose motion is not changed."""
+
 # joint -> (probability, standard deviation in degrees) of a smooth random turn of all that hangs on it
 _MUTATION = {1: (0.25, 18), 4: (0.25, 18), 11: (0.3, 35), 14: (0.3, 35), 0: (0.3, 14), 7: (0.25, 10), 8: (0.3, 14)}
 
 
-def vary(points_m: F32, rng: np.random.Generator) -> F32:
+def vary(points_m: F32, rng: np.random.Generator, as_captured: float = AS_CAPTURED) -> F32:
     """Turn captured windows into new ones.
 
     Args:
         points_m: float32 [B, T, 26, 3], metres, Y up.
         rng: source of all choices.
+        as_captured: share of the windows whose motion stays what it was, but for mirror, limb lengths and yaw: most
+            people move like the captured ones, so the network should see them undistorted too.
 
     Returns:
         float32 [B, T, 26, 3]: bodies of ``STATURE_M``, any yaw, some leaning or lying.
     """
+    free = rng.random(len(points_m)) >= as_captured
     points = mirror(points_m, rng.random(len(points_m)) < 0.5)
-    points = crossover(points, rng)
+    points = np.where(free[:, None, None, None], crossover(points, rng), points)
     offsets = _offsets(points)
     root = points[:, :, 0]
     _scale_limbs(offsets, rng)
-    _bend_legs(points, offsets, rng)
-    _turn_joints(offsets, rng)
+    _bend_legs(points, offsets, rng, free)
+    _turn_joints(offsets, rng, free)
     points = _assemble(root, offsets)
     points = points * (STATURE_M / stature_m(points).mean(1))[:, None, None, None]
-    return _turn_body(points, rng).astype(np.float32)
+    return _turn_body(points, rng, free).astype(np.float32)
 
 
 def mirror(points_m: F32, which: NDArray[np.bool_]) -> F32:
@@ -131,12 +138,12 @@ def _scale_limbs(offsets: F32, rng: np.random.Generator) -> None:
         offsets[:, :, points] *= factor[:, None, None, None]
 
 
-def _bend_legs(points: F32, offsets: F32, rng: np.random.Generator) -> None:
+def _bend_legs(points: F32, offsets: F32, rng: np.random.Generator, free: Bools) -> None:
     """Sit, squat, kneel or lift a leg: flex the hips of legs that are nearly straight, and their knees."""
     batch = len(offsets)
     left_axis = _frame(points, "pelvis")[:, :, 0]
-    both = rng.random(batch) < 0.14
-    one = rng.random(batch) < 0.12
+    both = free & (rng.random(batch) < 0.14)
+    one = free & (rng.random(batch) < 0.12)
     hip, knee = np.deg2rad(rng.uniform(20, 115, batch)), np.deg2rad(rng.uniform(10, 130, batch))
     kneeling = rng.random(batch) < 0.2  # thighs stay, shanks fold back
     side = rng.integers(0, 2, batch)
@@ -153,12 +160,12 @@ def _bend_legs(points: F32, offsets: F32, rng: np.random.Generator) -> None:
             offsets[:, :, point] = rotate(turn_shank, offsets[:, :, point, None])[:, :, 0]
 
 
-def _turn_joints(offsets: F32, rng: np.random.Generator) -> None:
+def _turn_joints(offsets: F32, rng: np.random.Generator, free: Bools) -> None:
     """Turn what hangs on a joint about a random axis by an angle that drifts slowly through the window."""
     batch, frames = offsets.shape[:2]
     time = np.linspace(-0.5, 0.5, frames, dtype=np.float32)[None, :, None]
     for joint, (probability, sigma_deg) in _MUTATION.items():
-        which = np.flatnonzero(rng.random(batch) < probability)
+        which = np.flatnonzero(free & (rng.random(batch) < probability))
         if not len(which):
             continue
         sigma = np.deg2rad(sigma_deg)
@@ -170,11 +177,11 @@ def _turn_joints(offsets: F32, rng: np.random.Generator) -> None:
         offsets[grid] = rotate(turn, offsets[grid])
 
 
-def _turn_body(points: F32, rng: np.random.Generator) -> F32:
+def _turn_body(points: F32, rng: np.random.Generator, free: Bools) -> F32:
     """Random yaw for all, a lean for some, any tilt for a few; about the middle frame's pelvis."""
     batch = len(points)
     yaw = rng.uniform(-np.pi, np.pi, batch)
-    kind = rng.random(batch)
+    kind = np.where(free, rng.random(batch), 0.0)
     tilt = np.where(kind < 0.6, rng.normal(0, 5, batch), rng.normal(0, 28, batch))
     tilt = np.deg2rad(np.where(kind > 0.9, rng.uniform(30, 100, batch), tilt))
     heading = rng.uniform(-np.pi, np.pi, batch)

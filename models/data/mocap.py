@@ -104,12 +104,19 @@ class WindowSampler:
         window: T.
         target: index of the target frame in the window.
         rates_hz: lowest and highest frame rate.
+        common_rates_hz: those of cameras; every second window has one of them.
     """
 
-    COMMON_RATES_HZ = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0)
-
-    def __init__(self, mocap: Mocap, window: int, target: int, rates_hz: tuple[float, float] = (15.0, 60.0)) -> None:
-        self.mocap, self.window, self.target, self.rates_hz = mocap, window, target, rates_hz
+    def __init__(
+        self,
+        mocap: Mocap,
+        window: int,
+        target: int,
+        rates_hz: tuple[float, float] = (15.0, 60.0),
+        common_rates_hz: tuple[float, ...] = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0),
+    ) -> None:
+        self.mocap, self.window, self.target = mocap, window, target
+        self.rates_hz, self.common_rates_hz = rates_hz, common_rates_hz
         frames = np.diff(mocap.starts)
         seconds = frames / mocap.fps
         weight = np.zeros(len(mocap))
@@ -124,7 +131,7 @@ class WindowSampler:
         clip = np.minimum(np.searchsorted(self._cumulative, rng.random(batch)), len(self.mocap) - 1)
         low, high = np.log(self.rates_hz)
         rate = np.exp(rng.uniform(low, high, batch))
-        common = rng.choice(self.COMMON_RATES_HZ, batch)
+        common = rng.choice(self.common_rates_hz, batch)
         rate = np.where(rng.random(batch) < 0.5, common, rate)
         speed = np.exp(rng.normal(0, 0.15, batch)).clip(0.6, 1.6)
         step = self.mocap.fps[clip] * speed / rate
