@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
@@ -18,7 +19,13 @@ from pipeline.cards import list_cards
 from pipeline.commands.options import DEFAULT_MODEL
 from pipeline.errors import PoseStrideError
 from pipeline.render.screen import display_problem
-from pipeline.runtime import OnnxModel, gpu_problem, parse_device
+from pipeline.runtime import Device, OnnxModel
+from pipeline.runtime.engines import LIMIT_BYTES, cache_dir, size_bytes
+from pipeline.runtime.gpu import gpu_problems, nvidia_smi
+
+# Packages that unpack into the same folder: of each group only one may be installed.
+_ONNX_RUNTIMES = {f"onnxruntime{flavour}" for flavour in ("", "-gpu", "-directml", "-openvino", "-qnn", "-rocm")}
+_OPENCVS = {f"opencv{contrib}-python{headless}" for contrib in ("", "-contrib") for headless in ("", "-headless")}
 
 # (level, text): 'ok', 'note' (something is not available that not everybody needs), 'problem'
 Finding = tuple[str, str]
@@ -49,16 +56,18 @@ def _packages() -> Iterator[Finding]:
         "ok",
         f"numpy {np.__version__}, OpenCV {cv2.__version__}, PyAV {av.__version__}, ONNX Runtime {ort.__version__}",
     )
-    installed = {dist.metadata["Name"].lower() for dist in distributions() if dist.metadata["Name"]}
-    flavours = sorted(name for name in installed if name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml"))
-    if len(flavours) > 1:
-        yield (
-            "problem",
-            f"{' and '.join(flavours)} are both installed and overwrite each other: "
-            f"pip uninstall -y {' '.join(flavours)}, then pip install -r requirements-run.txt",
-        )
-    if {"opencv-python", "opencv-python-headless"} <= installed:
-        yield "note", "opencv-python and opencv-python-headless are both installed; windows may not work"
+    installed = {re.sub(r"[-_.]+", "-", dist.metadata["Name"] or "").lower() for dist in distributions()}
+    if len(flavours := sorted(_ONNX_RUNTIMES & installed)) > 1:
+        yield "problem", _clash(flavours, "GPU support or all of it may be missing")
+    if len(flavours := sorted(_OPENCVS & installed)) > 1:
+        yield "note", _clash(flavours, "windows may not work")
+
+
+def _clash(packages: list[str], effect: str) -> str:
+    return (
+        f"{' and '.join(packages)} are installed together and overwrite each other, {effect}: "
+        f"pip uninstall -y {' '.join(packages)}, then pip install -r requirements-run.txt"
+    )
 
 
 def _video() -> Iterator[Finding]:
@@ -70,11 +79,36 @@ def _video() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    problem = gpu_problem()
-    if problem is None:
-        yield "ok", "CUDA can be used: --device cuda"
+    yield "ok", f"ONNX Runtime's providers: {', '.join(ort.get_available_providers())}"
+    try:
+        answer = nvidia_smi()
+    except PoseStrideError as error:
+        yield "problem", str(error)
+        return
+    if answer:
+        works, text = answer
+        yield "ok" if works else "problem", f"nvidia-smi: {text}"
+    cuda, tensorrt = (list(gpu_problems(Device(kind))) for kind in ("cuda", "tensorrt"))
+    for problem in cuda:
+        yield "note", f"no CUDA: {problem}"
+    for problem in tensorrt:
+        if problem not in cuda:
+            yield "note", f"no TensorRT: {problem}"
+    if cuda:
+        yield "ok", "device auto runs on the CPU"
     else:
-        yield "note", f"no GPU: {problem}; the CPU is used"
+        yield from _try_model(DEFAULT_MODEL, Device("cuda"))
+    if not tensorrt:
+        yield from _engine_cache()
+
+
+def _engine_cache() -> Iterator[Finding]:
+    try:
+        folder = cache_dir()
+        used = size_bytes(folder) / 2**20
+        yield "ok", f"TensorRT's engines: {folder}, {used:.0f} of at most {LIMIT_BYTES / 2**20:.0f} MiB; may be deleted"
+    except (OSError, RuntimeError) as error:
+        yield "note", f"TensorRT's engines can't be kept: {error}"
 
 
 def _screen() -> Iterator[Finding]:
@@ -95,18 +129,20 @@ def _models() -> Iterator[Finding]:
             yield "problem", str(error)
             continue
         if card.kind == "lifter":
-            yield from _try_lifter(card.name)
+            yield from _try_model(card.name, Device("cpu"))
     if not any(card.name == DEFAULT_MODEL for card in cards):
         yield "problem", f"the default model {DEFAULT_MODEL} is missing from weights/"
 
 
-def _try_lifter(name: str) -> Iterator[Finding]:
+def _try_model(name: str, device: Device) -> Iterator[Finding]:
     try:
-        card = next(card for card in list_cards("lifter") if card.name == name)
+        card = next((card for card in list_cards("lifter") if card.name == name), None)
+        if card is None:
+            return
         arch = card.data["architecture"]
-        shape = (1, card.data["window"], arch["joints"], arch["channels"])
-        OnnxModel(card, parse_device("cpu")).run(np.zeros(shape, np.float32))
-        yield "ok", f"lifter {name} runs on the CPU"
+        shape = (1, card.data["window"], arch["joints"], arch.get("channels", 3))
+        OnnxModel(card, device).run(np.zeros(shape, np.float32))
+        yield "ok", f"lifter {name} runs on the {'CPU' if device.kind == 'cpu' else f'GPU: --device {device}'}"
     except PoseStrideError as error:
         yield "problem", str(error)
 

@@ -1,0 +1,22 @@
+"""ONNX Runtime sessions on a chosen device, checked after loading.
+
+ONNX Runtime falls back to the CPU without an error when a provider can't be loaded. Here the providers are
+passed explicitly and compared with what the session really uses, so that "asked for CUDA, got the CPU" is an
+error, except under ``auto``, which says what it chose.
+
+- ``device.py``: what ``--device`` names;
+- ``gpu.py``: which driver and libraries of a GPU are here, and what is missing;
+- ``session.py``: one session with explicit providers and options;
+- ``binding.py``: runs through IO binding where all shapes are fixed;
+- ``engines.py``: the cache of the engines that TensorRT builds;
+- ``model.py``: the model on the checked device: warm-up, half precision only with parity, errors in mid-run.
+
+No GPU was at hand when this was written: all of it is tested with a stand-in for ONNX Runtime's session and with
+the CPU provider; speeds on GPUs are not measured yet.
+"""
+
+from pipeline.runtime.device import Device, parse_device
+from pipeline.runtime.gpu import gpu_problem
+from pipeline.runtime.model import OnnxModel
+
+__all__ = ["Device", "OnnxModel", "gpu_problem", "parse_device"]

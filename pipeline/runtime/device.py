@@ -1,0 +1,39 @@
+"""What ``--device`` names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pipeline.errors import ConfigError
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+
+PROVIDERS = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
+"""ONNX Runtime's names of the kinds of devices. Apple's CoreML is not among them: nobody has measured it with these
+models, so Macs run on the CPU."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that was asked for: kind 'auto', 'cpu', 'cuda' or 'tensorrt', and the GPU's number."""
+
+    kind: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        return self.kind if self.kind in ("auto", "cpu") else f"{self.kind}:{self.number}"
+
+
+def parse_device(text: str) -> Device:
+    """Parse ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``, ``tensorrt:0``.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    match = re.fullmatch(r"(auto|cpu|cuda|tensorrt)(?::(\d+))?", text.strip().lower())
+    if not match or (match[2] and match[1] in ("auto", "cpu")):
+        raise ConfigError(f"--device {text!r} is not valid; use auto, cpu, cuda, cuda:N or tensorrt")
+    return Device(match[1], int(match[2] or 0))
