@@ -11,12 +11,11 @@ from pipeline.render.layout import lay_out
 from pipeline.render.overlay import draw_pose2d
 from pipeline.render.palette import BACKGROUND, TEXT
 from pipeline.render.panel import Panel
+from pipeline.render.plate import darken, text_size_px
 from pipeline.render.text import Font
 from pipeline.types import U8, Frame, Pose2D, Pose3D
 
-# Share of the dark box behind the text: white text on it is readable over white snow, and the picture shines through.
-_BOX_ALPHA = 0.75
-_BOX_LEVEL = 20
+_GAP = "   "
 
 
 class Composer:
@@ -25,16 +24,22 @@ class Composer:
     Args:
         width_px, height_px: size of the source's pictures, in whose pixels the 2D poses are.
         with_panel: draw the 3D panel beside the picture.
+
+    Attributes:
+        mirror: show the picture and its 2D skeletons as a mirror does; text and 3D panel stay as they are, and so do
+            the colours: the person's left is orange. May be changed at any time, by any thread; it holds from the next
+            picture on.
     """
 
     def __init__(self, width_px: int, height_px: int, with_panel: bool = True) -> None:
+        self.mirror = False
         self._layout = lay_out(max(width_px, 1), max(height_px, 1), with_panel)
         self._scale = np.array(
             [self._layout.picture_width / width_px, self._layout.picture_height / height_px], np.float32
         )
         self._panel = Panel(self._layout.panel_width, self._layout.height) if with_panel else None
         self._empty = np.full((self._layout.height, self._layout.width, 3), BACKGROUND, np.uint8)
-        self._font = Font(round(np.clip(self._layout.height / 38, 10, 26)))
+        self._font = Font(text_size_px(self._layout.height))
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -42,16 +47,26 @@ class Composer:
         return self._layout.width, self._layout.height
 
     def compose(
-        self, frame: Frame, poses2d: list[Pose2D], poses3d: list[Pose3D], fps: float | None = None, note: str = ""
+        self,
+        frame: Frame,
+        poses2d: list[Pose2D],
+        poses3d: list[Pose3D],
+        fps: float | None = None,
+        note: str = "",
+        *,
+        latency_ms: float | None = None,
+        dropped: int = 0,
     ) -> U8:
         """Compose one frame.
 
         Args:
             frame: the picture, in the source's size or already made smaller by ``shrink``; it is not changed.
             poses2d: in pixels of the source; missing ones draw nothing.
-            poses3d: for the panel.
+            poses3d: for the panel; of this frame or of an earlier one whose look-ahead has passed.
             fps: frames per second to show, if known.
-            note: a word to show, such as 'provisional'.
+            note: a word or two to show, such as 'provisional' or 'reconnecting'.
+            latency_ms: from the capture of a frame to the screen, to show, if known.
+            dropped: how many frames were left out so far; shown if there are any.
 
         Returns:
             uint8 [H, W, 3] BGR of ``output_size``, a new array.
@@ -63,11 +78,14 @@ class Composer:
         top = layout.picture_top
         picture = image[top : top + layout.picture_height, : layout.picture_width]
         _fill(picture, frame.image)
+        mirror = self.mirror
+        if mirror:
+            cv2.flip(picture, 1, dst=picture)
         for pose in poses2d:
-            draw_pose2d(picture, replace(pose, xy_px=(pose.xy_px + 0.5) * self._scale - 0.5))
+            draw_pose2d(picture, self._placed(pose, mirror))
         if self._panel is not None:
             self._panel.draw(image[:, layout.picture_width :], poses3d)
-        self._write_state(image, frame, fps, note)
+        self._write(image, [_what(frame, fps), _how(latency_ms, dropped, note)])
         return image
 
     def shrink(self, frame: Frame) -> Frame:
@@ -80,21 +98,42 @@ class Composer:
         _fill(small, frame.image)
         return Frame(frame.index, frame.time_s, small)
 
-    def _write_state(self, image: U8, frame: Frame, fps: float | None, note: str) -> None:
-        """Frame number, time, frames per second and note, in a dark box in the upper left corner."""
-        words = [f"frame {frame.index}", f"{frame.time_s:.2f} s"]
-        if fps is not None and np.isfinite(fps):
-            words.append(f"{fps:.1f} fps")
-        if note:
-            words.append(note)
-        font, pad, text = self._font, self._font.size_px // 2, "   ".join(words)
-        # Widths in whole steps: a box that fits exactly would tremble with every digit.
+    def _placed(self, pose: Pose2D, mirror: bool) -> Pose2D:
+        """The pose in pixels of the drawn picture. Pixel centres are whole numbers."""
+        xy_px = (pose.xy_px + 0.5) * self._scale - 0.5
+        if mirror:
+            xy_px[:, 0] = self._layout.picture_width - 1 - xy_px[:, 0]
+        return replace(pose, xy_px=xy_px)
+
+    def _write(self, image: U8, lines: list[str]) -> None:
+        """Write lines on a dark plate in the upper left corner."""
+        font, pad, lines = self._font, self._font.size_px // 2, [line for line in lines if line]
+        # Widths in whole steps: a plate that fits exactly would tremble with every digit.
         step = 2 * font.size_px
-        width = -(-font.width_px(text) // step) * step + 2 * pad
-        box = image[pad : pad + font.line_px + pad, pad : pad + width]
-        if box.size:
-            cv2.addWeighted(box, 1 - _BOX_ALPHA, box, 0, _BOX_ALPHA * _BOX_LEVEL, dst=box)
-        font.draw(image, text, 2 * pad, pad + pad // 2, TEXT)
+        width = -(-max(map(font.width_px, lines)) // step) * step + 2 * pad
+        darken(image, pad, pad, width, font.line_px * len(lines) + pad)
+        for row, line in enumerate(lines):
+            font.draw(image, line, 2 * pad, pad + pad // 2 + row * font.line_px, TEXT)
+
+
+def _what(frame: Frame, fps: float | None) -> str:
+    """What is shown: frame number, time, frames per second."""
+    words = [f"frame {frame.index}", f"{frame.time_s:.2f} s"]
+    if fps is not None and np.isfinite(fps):
+        words.append(f"{fps:.1f} fps")
+    return _GAP.join(words)
+
+
+def _how(latency_ms: float | None, dropped: int, note: str) -> str:
+    """How it goes: latency, dropped frames, note."""
+    words = []
+    if latency_ms is not None and np.isfinite(latency_ms):
+        words.append(f"latency {latency_ms:.0f} ms")
+    if dropped:
+        words.append(f"{dropped} dropped")
+    if note:
+        words.append(note)
+    return _GAP.join(words)
 
 
 def _fill(picture: U8, source: U8) -> None:

@@ -108,6 +108,70 @@ def test_the_state_shows_number_fps_and_note() -> None:
     assert drawn(7, float("nan"), "") == drawn(7, None, "")
 
 
+def test_latency_drops_and_note_are_on_a_second_line() -> None:
+    composer = Composer(640, 360)
+    line = slice(22, 40)
+
+    def drawn(latency_ms: float | None = None, dropped: int = 0, note: str = "") -> U8:
+        return composer.compose(frame(640, 360), [], [], 30.0, note, latency_ms=latency_ms, dropped=dropped)
+
+    plain = drawn()
+    assert (plain[26:40, :640] == 120).all()
+    states = [drawn(62.0), drawn(63.0), drawn(62.0, 3), drawn(62.0, 4), drawn(note="provisional"), drawn(dropped=4)]
+    assert len({state[line].tobytes() for state in states}) == len(states)
+    for state in states:
+        assert np.array_equal(state[8:20, 8:150], plain[8:20, 8:150])
+        assert (state[44:, :640] == 120).all()
+        assert state[line, 8:60].max() > 215
+    assert np.array_equal(drawn(float("nan")), plain)
+
+
+def uneven(width: int, height: int) -> Frame:
+    """Dark on the left, bright on the right."""
+    ramp = np.linspace(40, 200, width).astype(np.uint8)
+    return Frame(7, 0.25, np.repeat(np.repeat(ramp[None, :, None], height, 0), 3, 2))
+
+
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1440), (100, 100), (900, 20)])
+def test_a_mirror_flips_picture_and_skeleton_only(size: tuple[int, int]) -> None:
+    composer, source = Composer(*size), uneven(*size)
+    layout = lay_out(*size)
+    pose = replace(body2d(*size), xy_px=body2d(*size).xy_px + np.array([0.1 * size[0], 0], np.float32))
+    plain = composer.compose(source, [pose], [body3d()], 30.0)
+    composer.mirror = True
+    mirrored = composer.compose(source, [pose], [body3d()], 30.0)
+    empty = Frame(7, 0.25, source.image[:, ::-1].copy())
+    composer.mirror = False
+    unmarked = composer.compose(empty, [], [body3d()], 30.0)
+    assert np.array_equal(mirrored[:, layout.picture_width :], plain[:, layout.picture_width :])
+    painted = (mirrored != unmarked).any(-1)
+    # The text is the same as over a picture that came mirrored, and the skeleton is where the mirror has it.
+    assert not painted[:, : layout.picture_width // 8].any()
+    x_px = layout.picture_width - 1 - ((pose.xy_px[:, 0] + 0.5) * layout.picture_width / size[0] - 0.5)
+    columns = np.nonzero(painted.any(0))[0]
+    assert (
+        abs(columns.min() - x_px.min()) < 0.02 * layout.width and abs(columns.max() - x_px.max()) < 0.02 * layout.width
+    )
+
+
+def test_in_a_mirror_the_persons_left_stays_orange() -> None:
+    composer, pose = Composer(640, 360), body2d(640, 360)
+    composer.mirror = True
+    image = composer.compose(frame(640, 360), [pose], [])
+    for side, expected in (("l", "left"), ("r", "right")):
+        x, y = knee(pose, side)
+        assert hue(image, np.array([639 - x, y])) == expected
+        assert hue(image, np.array([x, y])) != expected
+
+
+def test_a_mirror_does_not_change_the_frame() -> None:
+    source = uneven(640, 360)
+    before, composer = source.image.copy(), Composer(640, 360)
+    composer.mirror = True
+    composer.compose(source, [], [])
+    assert np.array_equal(source.image, before)
+
+
 def test_a_shrunken_frame_gives_the_same_picture() -> None:
     composer = Composer(3840, 2160)
     large = frame(3840, 2160)

@@ -1,0 +1,24 @@
+"""Dark plates under text, so that it can be read over any picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.types import U8
+
+# White text on it is readable over white snow, and the picture shines through.
+_ALPHA = 0.75
+_LEVEL = 20
+
+
+def text_size_px(height_px: int) -> int:
+    """Size of the text on a picture of this height."""
+    return round(float(np.clip(height_px / 38, 10, 26)))
+
+
+def darken(image: U8, x_px: int, y_px: int, width_px: int, height_px: int) -> None:
+    """Darken a box in place; what is outside the picture is cut off."""
+    box = image[max(y_px, 0) : max(y_px + height_px, 0), max(x_px, 0) : max(x_px + width_px, 0)]
+    if box.size:
+        cv2.addWeighted(box, 1 - _ALPHA, box, 0, _ALPHA * _LEVEL, dst=box)
