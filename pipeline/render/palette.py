@@ -20,6 +20,7 @@ SHADOW: Colour = (26, 22, 19)
 GRID: Colour = (74, 67, 60)
 TEXT: Colour = (240, 240, 240)
 TEXT_FAINT: Colour = (172, 162, 150)
+RECORDING: Colour = (56, 56, 235)
 
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:

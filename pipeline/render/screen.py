@@ -1,49 +1,148 @@
-"""The window on the screen."""
+"""The window on the screen: pictures, keys, and what is written over the picture for its user alone."""
 
 from __future__ import annotations
 
-import os
-import platform
+import time
+from collections.abc import Callable
+from typing import Protocol
 
-import cv2
+import numpy as np
 
+from pipeline.render.cv_window import CvWindow
+from pipeline.render.display import display_problem
+from pipeline.render.hints import Hints
+from pipeline.render.keys import Command, command_of
+from pipeline.render.palette import BACKGROUND, TEXT_FAINT
+from pipeline.render.text import Font
 from pipeline.types import U8
 
-_QUIT_KEYS = (27, ord("q"))
+__all__ = ["Command", "Screen", "Window", "display_problem"]
+
+_WAIT_MS = 10
+_FIRST_MESSAGE = "h: help"
+_FIRST_MESSAGE_S = 5.0
 
 
-def display_problem() -> str | None:
-    """Why no window can be opened here; None if one can.
+class Window(Protocol):
+    """What ``Screen`` needs of a window."""
 
-    OpenCV ends the whole process when Qt finds no display server, so this is asked first.
-    """
-    if platform.system() == "Linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        return "no display server (DISPLAY is not set)"
-    build = cv2.getBuildInformation()
-    if "GUI:                           NONE" in build:
-        return "this OpenCV was built without windows (opencv-python-headless?)"
-    return None
+    def show(self, picture: U8) -> None:
+        """Show uint8 [H, W, 3] BGR; nothing once the window is closed."""
+
+    def key(self, wait_ms: int) -> int:
+        """Let the window work for at most so long; the code of a key as in ``keys.command_of``, or -1."""
+
+    def is_open(self) -> bool:
+        """False once the user has closed it."""
+
+    def close(self) -> None:
+        """Close it. Calling it again does nothing."""
 
 
 class Screen:
-    """A window that shows pictures as they come. Use as a context manager."""
+    """Shows pictures as they come and tells what the user asks for. Use as a context manager, in one thread.
 
-    def __init__(self, title: str) -> None:
-        self._title = title
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
-        self._sized = False
+    ``show`` each picture; while none comes (a camera that is reconnecting, a recording that is paused) call ``wait``,
+    so that the window still answers. Both return a command or None:
 
-    def show(self, picture: U8) -> bool:
-        """Show a picture; False when the user wants to quit (q, Esc, or the window closed)."""
-        if not self._sized:
-            cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
-            self._sized = True
-        cv2.imshow(self._title, picture)
-        key = cv2.waitKey(1) & 0xFF
-        return key not in _QUIT_KEYS and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+    - QUIT: also when the window was closed, and then at every call.
+    - PAUSE, HELP: the screen has done it already. While it is paused, ``show`` keeps the old picture; whether the work
+      behind it goes on (live) or stands still (a recording) is the caller's choice.
+    - RECORD, SNAPSHOT, MIRROR: for the caller to do; it sets ``recording`` and says what it did by ``say``.
+
+    Args:
+        title: of the window.
+        window: where to show; a new ``CvWindow`` if None. Ask ``display_problem`` before.
+        clock: seconds that only increase.
+
+    Attributes:
+        recording: set it to show the badge.
+        paused: whether the picture stands still.
+        picture: the picture that is shown, without anything of the screen's own; None before the first one.
+    """
+
+    def __init__(self, title: str, window: Window | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.recording = False
+        self.paused = False
+        self.picture: U8 | None = None
+        self._window = window or CvWindow(title)
+        self._clock = clock
+        self._help = False
+        self._message, self._message_end_s = "", 0.0
+        self._hints: Hints | None = None
+        self._canvas: U8 = np.empty((0, 0, 3), np.uint8)
+        self._drawn: tuple[object, ...] = ()
+        self.say(_FIRST_MESSAGE, _FIRST_MESSAGE_S)
+
+    def say(self, words: str, duration_s: float = 3.0) -> None:
+        """Show a line at the lower edge for some seconds; the next one replaces it."""
+        self._message, self._message_end_s = words, self._clock() + duration_s
+
+    def show(self, picture: U8) -> Command | None:
+        """Show a picture and look once for a key; takes a few milliseconds.
+
+        Args:
+            picture: uint8 [H, W, 3] BGR; not changed, and must not be changed later by the caller.
+        """
+        if self.picture is None or not self.paused:
+            self.picture = picture
+        self._draw()
+        return self._act(self._window.key(1))
+
+    def wait(self, limit_s: float) -> Command | None:
+        """Keep the window alive for ``limit_s``, or until a command, without a new picture."""
+        end_s = self._clock() + limit_s
+        while True:
+            self._draw()
+            command = self._act(self._window.key(_WAIT_MS))
+            if command is not None or self._clock() >= end_s:
+                return command
+
+    def _act(self, code: int) -> Command | None:
+        if not self._window.is_open():
+            return Command.QUIT
+        command = command_of(code)
+        if command is Command.PAUSE:
+            self.paused = not self.paused
+        elif command is Command.HELP:
+            self._help = not self._help
+        return command
+
+    def _draw(self) -> None:
+        message = self._message if self._clock() < self._message_end_s else ""
+        hints = (self.recording, self.paused, self._help, message)
+        if self._drawn and self._drawn[0] is self.picture and self._drawn[1:] == hints:
+            return
+        self._drawn = (self.picture, *hints)
+        picture = _waiting() if self.picture is None else self.picture
+        self._window.show(self._with_hints(picture, message) if any(hints) else picture)
+
+    def _with_hints(self, picture: U8, message: str) -> U8:
+        """A copy with badges, message and help: the picture itself may be on its way into a file."""
+        if self._hints is None or self._canvas.shape != picture.shape:
+            self._canvas, self._hints = np.empty_like(picture), Hints(picture.shape[0])
+        np.copyto(self._canvas, picture)
+        if message:
+            self._hints.draw_message(self._canvas, message)
+        self._hints.draw_badges(self._canvas, self.recording, self.paused)
+        if self._help:
+            self._hints.draw_help(self._canvas)
+        return self._canvas
+
+    def close(self) -> None:
+        """Close the window. Calling it again does nothing."""
+        self._window.close()
 
     def __enter__(self) -> Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        cv2.destroyWindow(self._title)
+        self.close()
+
+
+def _waiting() -> U8:
+    """What is shown before the first picture."""
+    image = np.full((360, 640, 3), BACKGROUND, np.uint8)
+    font, words = Font(16), "waiting for the first picture"
+    font.draw(image, words, (640 - font.width_px(words)) // 2, (360 - font.line_px) // 2, TEXT_FAINT)
+    return image

@@ -1,0 +1,57 @@
+"""One window of OpenCV."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import cv2
+
+from pipeline.types import U8
+
+# The window begins no larger than fits on most screens; the user may make it larger.
+_MAX_WIDTH_PX = 1600
+_MAX_HEIGHT_PX = 840
+
+
+class CvWindow:
+    """A window that can be resized. All calls must come from the thread that made it.
+
+    Args:
+        title: its title, and its name for OpenCV.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._open, self._sized = True, False
+        # Without WINDOW_GUI_NORMAL Qt adds a tool bar, and complains about fonts that it does not have.
+        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+
+    def show(self, picture: U8) -> None:
+        """Show uint8 [H, W, 3] BGR; nothing once the window is closed."""
+        if not self.is_open():
+            return
+        if not self._sized:
+            height_px, width_px = picture.shape[:2]
+            scale = min(1.0, _MAX_WIDTH_PX / width_px, _MAX_HEIGHT_PX / height_px)
+            cv2.resizeWindow(self._title, max(1, round(width_px * scale)), max(1, round(height_px * scale)))
+            self._sized = True
+        cv2.imshow(self._title, picture)
+
+    def key(self, wait_ms: int) -> int:
+        """Let the window work for ``wait_ms`` (at least 1), or until a key; its code for ``keys.command_of``, or -1."""
+        return int(cv2.waitKeyEx(max(1, wait_ms)))
+
+    def is_open(self) -> bool:
+        """False once the user has closed it; then ``show`` must not open another."""
+        if self._open:
+            try:
+                self._open = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+            except cv2.error:  # Qt, when the last window is gone
+                self._open = False
+        return self._open
+
+    def close(self) -> None:
+        """Close it. Calling it again does nothing."""
+        with suppress(cv2.error):  # Qt, when the last window is gone
+            cv2.destroyWindow(self._title)
+        self._open = False

@@ -1,0 +1,77 @@
+"""A program that opens the real window, for tests: ``python -m tests.helpers.show_window``.
+
+Reads one order a line and answers each with one line: the command that came from the window, or 'none'.
+
+    show            show the picture a few times
+    key             show it until a command comes, or ten seconds
+    wait            the same without a new picture
+    idle            wait half a second without a new picture
+    recording       switch the badge on
+    say WORDS       show a message; without words it goes away
+    destroy         close the window as its user would, not as ``Screen`` does
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import cv2
+import numpy as np
+
+from pipeline.render.compose import Composer
+from pipeline.render.screen import Command, Screen
+from pipeline.types import U8, Frame
+from tests.pipeline.render.bodies import body2d, body3d
+
+TITLE = "PoseStride"
+SIZE_PX = (640, 360)
+_LIMIT_S = 10.0
+
+
+def picture() -> U8:
+    """What the program shows."""
+    frame = Frame(7, 0.25, np.full((SIZE_PX[1], SIZE_PX[0], 3), (90, 140, 110), np.uint8))
+    return Composer(*SIZE_PX).compose(frame, [body2d(*SIZE_PX)], [body3d()], 30.0, "provisional")
+
+
+def _until_command(screen: Screen, image: U8, fresh: bool) -> Command | None:
+    end_s = time.monotonic() + _LIMIT_S
+    while time.monotonic() < end_s:
+        command = screen.show(image.copy()) if fresh else screen.wait(0.05)
+        if command is not None:
+            return command
+    return None
+
+
+def _obey(order: str, screen: Screen, image: U8) -> Command | None:
+    verb, _, words = order.partition(" ")
+    if verb == "show":
+        commands = [screen.show(image.copy()) for _ in range(5)]
+        return next((command for command in commands if command), None)
+    if verb in ("key", "wait"):
+        return _until_command(screen, image, verb == "key")
+    if verb == "idle":
+        return screen.wait(0.5)
+    if verb == "recording":
+        screen.recording = True
+    elif verb == "say":
+        screen.say(words, 60.0)
+    elif verb == "destroy":
+        cv2.destroyWindow(TITLE)
+    else:
+        raise ValueError(f"unknown order {order!r}")
+    return None
+
+
+def main() -> None:
+    """Obey until the input ends."""
+    image = picture()
+    with Screen(TITLE) as screen:
+        for line in sys.stdin:
+            command = _obey(line.rstrip("\n"), screen, image)
+            print(command.name if command else "none", flush=True)
+
+
+if __name__ == "__main__":
+    main()
