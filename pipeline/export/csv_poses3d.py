@@ -1,4 +1,7 @@
-"""3D joints as CSV: ``poses3d.csv``."""
+"""3D joints as CSV: ``poses3d.csv``, and ``poses3d_smooth.csv`` where poses are smoothed.
+
+Smoothed poses never replace the raw ones: they go to a second file of the same format, with the same rows.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ DECIMALS_M = 5
 _KEY = ["frame", "time_s", "track_id"]
 _CELLS = ("x_m", "y_m", "z_m", "score", "origin")
 
-COLUMNS = [*_KEY, "joint", *_CELLS]
+COLUMNS = [*_KEY, "joint", *_CELLS, "settled"]
 WIDE_COLUMNS = [*_KEY, "settled", *csv_text.wide_columns(H36M_17.joints, _CELLS)]
 
 
@@ -22,7 +25,10 @@ class CsvPoses3D(ClosesItself):
 
     Args:
         path: the result; written as ``NAME.part`` and renamed by ``close``.
-        wide: one row per frame and person (with ``settled`` as 1 or 0) instead of one row per joint.
+        wide: one row per frame and person instead of one row per joint.
+
+    ``settled`` is 1 where the pose was lifted with the whole look-ahead (or the source ended), 0 where it is
+    provisional.
 
     Raises:
         ExportError: the file can't be opened or written.
@@ -36,9 +42,11 @@ class CsvPoses3D(ClosesItself):
         """Append the rows of one pose; a missing pose gives its rows with empty values."""
         head = csv_text.key(item.frame_index, item.time_s, item.track_id)
         cells = csv_text.joint_cells(item.xyz_m, DECIMALS_M, item.score, item.origin)
+        settled = int(item.settled)
         if self._wide:
-            self._file.append(csv_text.wide_row(f"{head},{int(item.settled)}", cells))
+            self._file.append(csv_text.wide_row(f"{head},{settled}", cells))
         else:
+            cells = [f"{text},{settled}" for text in cells]
             self._file.append(csv_text.tidy_rows(head, H36M_17.joints, cells))
 
     def close(self) -> None:

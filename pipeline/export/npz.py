@@ -1,4 +1,7 @@
-"""3D joints as NumPy arrays: ``poses3d.npz``."""
+"""3D joints as NumPy arrays: ``poses3d.npz``, and ``poses3d_smooth.npz`` where poses are smoothed.
+
+Smoothed poses never replace the raw ones: they go to a second file of the same format, with the same rows.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pipeline.export import csv_poses2d, csv_poses3d
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.skeletons import COCO_17, H36M_17
+from pipeline.smooth.people import create_smoothing
 from pipeline.types import Origin, Pose2D, Pose3D
 
 
@@ -41,11 +43,11 @@ def test_poses3d_golden_text(tmp_path: Path) -> None:
         sink.write(pose3d(1, track=4))
         sink.write(Pose3D.missing(2, 2 / 30, 4))
     lines = path.read_bytes().decode("ascii").split("\n")
-    assert lines[0] == "frame,time_s,track_id,joint,x_m,y_m,z_m,score,origin"
-    assert lines[1] == "1,0.033333,4,pelvis,-0.03000,-0.02000,-0.01000,0.000,measured"
-    assert lines[2] == "1,0.033333,4,r_hip,0.00000,0.01000,0.02000,0.062,measured"
-    assert lines[4] == "1,0.033333,4,r_ankle,0.06000,0.07000,0.08000,0.188,swap-repaired"
-    assert lines[18] == "2,0.066667,4,pelvis,,,,,missing"
+    assert lines[0] == "frame,time_s,track_id,joint,x_m,y_m,z_m,score,origin,settled"
+    assert lines[1] == "1,0.033333,4,pelvis,-0.03000,-0.02000,-0.01000,0.000,measured,1"
+    assert lines[2] == "1,0.033333,4,r_hip,0.00000,0.01000,0.02000,0.062,measured,1"
+    assert lines[4] == "1,0.033333,4,r_ankle,0.06000,0.07000,0.08000,0.188,swap-repaired,1"
+    assert lines[18] == "2,0.066667,4,pelvis,,,,,missing,1"
     assert len(lines) == 1 + 2 * 17 + 1 and lines[-1] == ""
 
 
@@ -120,11 +122,33 @@ def test_wide_columns_of_poses2d(tmp_path: Path) -> None:
 def test_tidy_and_wide_hold_the_same_values(tmp_path: Path) -> None:
     for wide in (False, True):
         with CsvPoses3D(tmp_path / f"{wide}.csv", wide) as sink:
-            sink.write(pose3d(5))
+            sink.write(pose3d(5, settled=False))
     (wide_row,) = rows(tmp_path / "True.csv")
     for row in rows(tmp_path / "False.csv"):
+        assert row["settled"] == wide_row["settled"] == "0"
         for cell in ("x_m", "y_m", "z_m", "score", "origin"):
             assert wide_row[f"{row['joint']}_{cell}"] == row[cell]
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_smoothed_poses_have_the_same_rows_in_a_file_of_their_own(tmp_path: Path, wide: bool) -> None:
+    poses = [Pose3D.missing(n, n / 30) if n == 7 else pose3d(n % 3) for n in range(20)]
+    poses = [replace(pose, frame_index=n, time_s=n / 30) for n, pose in enumerate(poses)]
+    smoothing = create_smoothing("strong", live=False)
+    assert smoothing is not None
+    due = [frame for pose in poses for frame in smoothing.push([pose])] + smoothing.finish()
+    for name, people in (("poses3d.csv", [[pose] for pose in poses]), ("poses3d_smooth.csv", due)):
+        with CsvPoses3D(tmp_path / name, wide) as sink:
+            for pose in (pose for frame in people for pose in frame):
+                sink.write(pose)
+    raw, smooth = rows(tmp_path / "poses3d.csv"), rows(tmp_path / "poses3d_smooth.csv")
+    moved = 0
+    for one, other in zip(raw, smooth, strict=True):
+        places = {name for name in one if name.endswith(("x_m", "y_m", "z_m"))}
+        assert {k: v for k, v in one.items() if k not in places} == {k: v for k, v in other.items() if k not in places}
+        assert all((one[name] == "") == (other[name] == "") for name in places)
+        moved += any(one[name] != other[name] for name in places)
+    assert moved > 0.9 * len(raw) * 19 / 20
 
 
 def test_finished_rows_are_on_disk_before_close_and_renamed_after(tmp_path: Path) -> None:
