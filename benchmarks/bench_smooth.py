@@ -63,7 +63,7 @@ def people_at(
         source = SyntheticSource(SyntheticOptions(frames=frames, fps=rate_hz, seed=seed * 1000 + number))
         shown = [0] * frames if still else list(range(frames))
         xy = np.stack([source.truth_coco_px(index) for index in shown])[None]
-        truth_mm = np.stack([source.truth_xyz_m(index) for index in shown]) * 1000.0
+        truth_mm = np.stack([source.truth_xyz_m(index) for index in shown]).astype(np.float64) * 1000.0
         body_px = (np.ptp(xy[..., 1], axis=2).max(1) / BODY_SHARE_OF_BOX).astype(np.float32)
         rates = np.full(1, rate_hz, np.float32)
         noisy, score = add_noise(xy, np.ones(xy.shape[:3], bool), body_px, rates, rng, DETECTOR_LIKE)
