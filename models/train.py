@@ -5,6 +5,7 @@
 The state (weights, their moving average, optimisers, step) is stored every few minutes and at the end; the same
 command continues it. ``RUN/log.jsonl`` holds the curve, ``RUN/checkpoint.pt`` the state. The learning rate is constant
 after a warm-up and falls linearly to zero over the last part of ``--steps``, so a run can be prolonged before the fall.
+With several processes: ``torchrun --nproc-per-node 2 -m models.train ...``, see ``models/distributed.py``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from models.data.batches import make_batch
 from models.data.mocap import WindowSampler, load_mocap
+from models.distributed import ALONE, CPU, Processes, joined
 from models.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
 from models.muon import Muon
 from models.strided_transformer import Architecture, StridedTransformer
@@ -67,10 +69,13 @@ class Recipe:
 
 
 class Batches(IterableDataset[tuple[Tensor, Tensor]]):
-    """Endless training batches (keypoints, truth), each made from its own number: resuming repeats nothing."""
+    """Endless training batches (keypoints, truth), each made from its own number: resuming repeats nothing.
 
-    def __init__(self, data: Path, recipe: Recipe, window: int, first: int) -> None:
-        self.data, self.recipe, self.window, self.first = data, recipe, window, first
+    Of every batch only ``part`` is given out; all of it is made, so that the data do not depend on how it is shared.
+    """
+
+    def __init__(self, data: Path, recipe: Recipe, window: int, first: int, part: slice = slice(None)) -> None:
+        self.data, self.recipe, self.window, self.first, self.part = data, recipe, window, first, part
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         torch.set_num_threads(1)
@@ -78,18 +83,18 @@ class Batches(IterableDataset[tuple[Tensor, Tensor]]):
         number = self.first
         while True:
             batch = make_batch(sampler, np.random.default_rng((self.recipe.seed, number)), self.recipe.batch)
-            yield torch.from_numpy(batch.keypoints), torch.from_numpy(batch.truth_m)
+            yield torch.from_numpy(batch.keypoints[self.part]), torch.from_numpy(batch.truth_m[self.part])
             number += 1
 
 
 class Trainer:
     """The state of a run."""
 
-    def __init__(self, arch: Architecture, recipe: Recipe) -> None:
+    def __init__(self, arch: Architecture, recipe: Recipe, device: torch.device = CPU) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.step, self.seconds = recipe, 0, 0.0
         # Augmentation never repeats a window, so dropout only slows the training.
-        self.network = StridedTransformer(arch, dropout=0.0, embedding_dropout=0.0)
+        self.network = StridedTransformer(arch, dropout=0.0, embedding_dropout=0.0).to(device)
         self.average = deepcopy(self.network).requires_grad_(False)
         matrices: list[Tensor] = []
         others: list[Tensor] = []
@@ -101,7 +106,7 @@ class Trainer:
             torch.optim.AdamW(others, lr=recipe.lr, weight_decay=0.01, betas=(0.9, 0.98)),
         ]
         self._base_rates = [recipe.muon_lr, recipe.lr]
-        self.alpha = frame_weights(arch.window, recipe.target) if recipe.weighted else None
+        self.alpha = frame_weights(arch.window, recipe.target).to(device) if recipe.weighted else None
 
     def start_from(self, checkpoint: Path) -> None:
         """Begin with another checkpoint's weights, see ``models.warm_start``."""
@@ -163,7 +168,7 @@ class Trainer:
 
     def load(self, path: Path) -> None:
         """Continue from a stored state of the same architecture."""
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location="cpu")
         if state["architecture"] != self.network.arch.to_dict():
             raise ConfigError(f"{path} holds another architecture ({state['architecture']}); choose another --out")
         self.network.load_state_dict(state["network"])
@@ -173,12 +178,22 @@ class Trainer:
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def train(trainer: Trainer, data: Path, out: Path, compiled: bool = False, save_every_s: float = 180) -> None:
-    """Run to ``recipe.steps``, storing the state and appending to the log as it goes."""
+def train(
+    trainer: Trainer,
+    data: Path,
+    out: Path,
+    compiled: bool = False,
+    save_every_s: float = 180,
+    processes: Processes = ALONE,
+) -> None:
+    """Run to ``recipe.steps``; the first process stores the state and appends to the log as it goes."""
     arch, recipe = trainer.network.arch, trainer.recipe
-    windows = validation_windows(load_mocap(data / "val.npz"), arch.window, recipe.target)
-    forward = torch.compile(trainer.network) if compiled else trainer.network
-    loader = DataLoader(Batches(data, recipe, arch.window, trainer.step), batch_size=None, num_workers=1)
+    part = processes.part(recipe.batch)
+    windows = None
+    if processes.first:
+        windows = validation_windows(load_mocap(data / "val.npz"), arch.window, recipe.target)
+    forward = torch.compile(trainer.network) if compiled else processes.wrap(trainer.network)
+    loader = DataLoader(Batches(data, recipe, arch.window, trainer.step, part), batch_size=None, num_workers=1)
     losses: list[float] = []
     saved = started = time.monotonic()
     before = trainer.seconds
@@ -186,15 +201,16 @@ def train(trainer: Trainer, data: Path, out: Path, compiled: bool = False, save_
         if trainer.step >= recipe.steps:
             break
         trainer.network.train()
-        losses.append(trainer.update(forward, keypoints, truth))
+        loss = trainer.update(forward, keypoints.to(processes.device), truth.to(processes.device))
+        losses.append(processes.mean(loss))
         done = trainer.step >= recipe.steps
-        if done or time.monotonic() - saved > save_every_s:
+        if windows is not None and (done or time.monotonic() - saved > save_every_s):
             trainer.seconds = before + time.monotonic() - started
             entry = {
                 "step": trainer.step,
                 "minutes": round(trainer.seconds / 60, 1),
                 "loss_mm": round(1000 * float(np.mean(losses)), 2),
-                **validate(trainer.average, windows, recipe.target),
+                **validate(deepcopy(trainer.average).to(CPU), windows, recipe.target),
             }
             print(json.dumps(entry), flush=True)
             with (out / "log.jsonl").open("a") as log:
@@ -252,13 +268,16 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
     )
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(arch, recipe)
-    state = options.out / "checkpoint.pt"
-    if state.exists():
-        trainer.load(state)
-    elif options.start_from is not None:
-        trainer.start_from(options.start_from)
-    train(trainer, options.data, options.out, options.compile)
+    with joined() as processes:
+        if options.compile and processes.size > 1:
+            raise ConfigError(f"--compile works with one process, not with {processes.size}; leave it out")
+        trainer = Trainer(arch, recipe, processes.device)
+        state = options.out / "checkpoint.pt"
+        if state.exists():
+            trainer.load(state)
+        elif options.start_from is not None:
+            trainer.start_from(options.start_from)
+        train(trainer, options.data, options.out, options.compile, processes=processes)
 
 
 if __name__ == "__main__":
