@@ -2,7 +2,8 @@
 
 On a motion capture file (layout in ``models/data/mocap.py``): held-out people seen by fixed virtual cameras, with clean
 and with disturbed keypoints, through the pipeline's windows and ONNX Runtime. On a folder of footage with triangulated
-joints (layout in ``models/evaluation/on_footage.py``): the whole pipeline, detector and lifter. PyTorch is not needed.
+joints (layout in ``models/evaluation/on_footage.py``): the whole pipeline, detector and lifter, and MediaPipe Pose
+beside it where it is asked for. PyTorch is not needed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from models.data.mocap import STATURE_M, load_mocap
 from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_clips
 from models.evaluation.lifting import SequenceLifter
+from models.evaluation.mediapipe_reference import reference
 from models.evaluation.on_footage import Remembered, View, average, detect, lift_view, load_views, score
 from models.evaluation.on_mocap import CONDITIONS, judge
 from models.evaluation.tables import details, footage_table, mocap_table
@@ -30,6 +32,7 @@ from pipeline.lift import OnnxLifter
 from pipeline.runtime import Device, parse_device
 
 _LOOKAHEAD_CONDITION = "detector_like"
+_MEDIAPIPE_HEAVY = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector", default="default", metavar="NAME", help=f"footage: {', '.join(DETECTORS)} (default: default)"
     )
     parser.add_argument("--focal-px", type=float, metavar="F", help="footage: the cameras' focal length, if known")
+    parser.add_argument(
+        "--mediapipe",
+        metavar="PYTHON",
+        help="footage: also judge MediaPipe Pose (heavy), run by this interpreter that has mediapipe "
+        "(benchmarks/requirements-mediapipe.txt)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: one per core)")
 
@@ -66,8 +75,9 @@ def execute(options: argparse.Namespace) -> int:
     """Judge, print the tables, store the figures.
 
     The JSON file holds the object of the model, or ``{"results": [...]}`` with one object per model where there are
-    several. On motion capture it has one key per condition (see ``CONDITIONS`` and ``scores.summary``), on footage
-    ``views`` and ``average`` (see ``on_footage.score``); both have ``lookaheads`` where these were asked for.
+    several; MediaPipe counts as one. On motion capture it has one key per condition (see ``CONDITIONS`` and
+    ``scores.summary``), on footage ``views`` and ``average`` (see ``on_footage.score``); both have ``lookaheads`` where
+    these were asked for.
 
     Raises:
         PoseStrideError: what went wrong.
@@ -77,6 +87,8 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError(f"--threads {options.threads} is not valid; use 0 (one per core) or more")
     if options.focal_px is not None and not options.focal_px > 0:
         raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
+    if options.mediapipe is not None and not options.on.is_dir():
+        raise ConfigError(f"--mediapipe needs footage, a folder; --on {options.on} holds keypoints without pictures")
     cards = [lifter_card(name) for name in options.models]
     lookaheads = _lookaheads(options.lookaheads)
     if options.on.is_dir():
@@ -183,6 +195,9 @@ def _on_footage(
     cards: list[Card], lookaheads: list[int], device: Device, options: argparse.Namespace
 ) -> list[dict[str, Any]]:
     views = load_views(options.on)
+    beside = []
+    if options.mediapipe is not None:  # first: it is what may be missing
+        beside = [{"data": options.on.name, **reference(views, options.mediapipe, _MEDIAPIPE_HEAVY)}]
     found: dict[str, Remembered] = {}
     for view in views:
         # a fresh detector for each video, so that nothing is followed from one to the next
@@ -204,7 +219,7 @@ def _on_footage(
                 _entry(head.lookahead, _scored(head, views, found, options.focal_px)) for head in heads
             ]
         results.append(result)
-    return results
+    return results + beside
 
 
 def _scored(

@@ -1,0 +1,146 @@
+"""MediaPipe Pose from here: starts ``mediapipe_worker.py`` in an interpreter that has mediapipe, and asks it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, ModelError
+from pipeline.types import U8
+
+NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
+"""MediaPipe's ``model_complexity`` and the name of its network."""
+
+INSTALL = (
+    "python3.11 -m venv .venv/mediapipe && .venv/mediapipe/bin/pip install -r benchmarks/requirements-mediapipe.txt"
+)
+"""Makes an interpreter that has mediapipe: .venv/mediapipe/bin/python."""
+
+_ADVICE = (
+    "benchmarks/requirements-mediapipe.txt says how to make an interpreter that has mediapipe, and where its networks "
+    "come from"
+)
+_WORKER = Path(__file__).with_name("mediapipe_worker.py")
+_LONGEST_WAIT_S = 180.0  # the first start may download a network of 28 MB
+_PATIENCE_S = 5.0
+_SHOWN = 300  # characters of what the worker complained of
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What MediaPipe found in a picture.
+
+    Attributes:
+        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from the middle of the hips, camera axes; None if nobody.
+        ms: time it took, see ``mediapipe_worker.py``.
+        cpu_ms: time of all its threads.
+    """
+
+    world_m: NDArray[np.float64] | None
+    ms: float
+    cpu_ms: float
+
+
+class MediaPipeProcess:
+    """MediaPipe Pose in a process of its own. Close it when done.
+
+    Args:
+        python: an interpreter that has mediapipe, see ``INSTALL``.
+        longest_wait_s: after so long without an answer it is given up.
+
+    Raises:
+        ConfigError: there is no such interpreter.
+    """
+
+    def __init__(self, python: str, longest_wait_s: float = _LONGEST_WAIT_S) -> None:
+        self._python, self._longest_wait_s = python, longest_wait_s
+        self._gave_up = False
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        try:
+            self._process = subprocess.Popen(
+                [python, str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints
+            )
+        except OSError as error:
+            self._complaints.close()
+            raise ConfigError(f"{python} can't be started ({error.strerror}); {_ADVICE}") from error
+
+    def start(self, complexity: int) -> dict[str, Any]:
+        """Begin anew with a network; returns versions, threads and the network's SHA-256.
+
+        Raises:
+            ConfigError: mediapipe is missing or can't load this network.
+        """
+        try:
+            return self._ask({"do": "start", "complexity": complexity})
+        except ModelError as error:
+            raise ConfigError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
+
+    def look(self, image: U8, draw: bool = False) -> Look:
+        """Find the person in the next picture, uint8 [H, W, 3] BGR, and perhaps draw the landmarks.
+
+        Raises:
+            ModelError: MediaPipe failed.
+        """
+        height, width = image.shape[:2]
+        request = {"do": "look", "height": height, "width": width, "draw": draw}
+        answer = self._ask(request, np.ascontiguousarray(image).tobytes())
+        points = answer["world_m"]
+        return Look(None if points is None else np.array(points, np.float64), answer["ms"], answer["cpu_ms"])
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(OSError):  # what it was not told any more
+            self._process.stdin.close()
+        self._end()
+        self._process.stdout.close()
+        self._complaints.close()
+
+    def _ask(self, request: dict[str, Any], more: bytes = b"") -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        too_late = threading.Timer(self._longest_wait_s, self._give_up)
+        too_late.daemon = True
+        too_late.start()
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n" + more)
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except OSError:
+            line = b""
+        finally:
+            too_late.cancel()
+        if not line:
+            raise ModelError(f"{self._python} {self._how_it_ended()}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise ModelError(f"{self._python}: {answer['error']}")
+        return answer
+
+    def _give_up(self) -> None:
+        self._gave_up = True
+        self._process.kill()  # ends a read or a write that would wait for ever
+
+    def _end(self) -> int:
+        """The exit code; whoever does not end without requests is killed."""
+        try:
+            return self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _how_it_ended(self) -> str:
+        code = self._end()
+        if self._gave_up:
+            return f"gave no answer for {self._longest_wait_s:g} s and was stopped"
+        self._complaints.seek(0)
+        words = self._complaints.read().decode(errors="replace").strip().splitlines()
+        return f"ended with code {code}: {words[-1][-_SHOWN:] if words else 'it said nothing'}"
