@@ -1,0 +1,347 @@
+"""Speed beside MediaPipe Pose: 2D and 3D of one recording, frame by frame as in a live run.
+
+    python -m benchmarks.bench_mediapipe [SOURCE] --mediapipe-python PYTHON [--json FILE]
+
+PYTHON is an interpreter that has the packages of ``benchmarks/requirements-mediapipe.txt``; without it the rows of
+MediaPipe are left out.
+
+All frames are decoded beforehand and shown to both sides alike, one at a time, as pictures that have just arrived
+(BGR). A row of ours is a detector, the repair of swapped sides, the lifter on one window per frame (this pass gives the
+settled pose, and with another of its outputs the provisional one) and smoothing; a row of MediaPipe is
+``mp.solutions.pose`` with tracking and smoothing on, the conversion to RGB that it needs included. Drawing:
+ours is the composed picture with skeleton and 3D panel; MediaPipe's is ``drawing_utils.draw_landmarks`` on the picture,
+with its own style. MediaPipe's 3D plot (``plot_landmarks``, a new figure of matplotlib per frame) is not made for live
+pictures and is left out. Decoding, and showing the picture in a window, are left out on both sides.
+
+Each round runs through all frames once per row and takes turns, ours, theirs, ours, so that whatever else the machine
+does hits all alike; odd rounds go backwards. Each run starts anew; its first frames, in which the person is searched
+for and the window fills, are not counted. Threads are those that each takes by default. ``CPU ms`` is the mean time of
+all threads together, ``frames/s`` the inverse of the mean time, ``3D %`` the share of frames with a 3D pose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from tqdm import tqdm
+
+from models.evaluation.mediapipe_process import INSTALL, NETWORKS, MediaPipeProcess
+from pipeline.cards import Card, find_card
+from pipeline.commands.options import DEFAULT_MODEL
+from pipeline.detect import DETECTORS, create_detector
+from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.export.run_json import write_run_json
+from pipeline.lift import OnnxLifter
+from pipeline.render.compose import Composer
+from pipeline.runtime import Device
+from pipeline.smooth.people import create_smoothing
+from pipeline.sources import SourceInfo, open_source
+from pipeline.track.swaps import SwapRepair
+from pipeline.types import Frame, Pose2D
+from pipeline.window import WindowBuffer, frame_step
+
+_CLIP = Path(__file__).resolve().parent.parent / "demo_videos" / "jumping_jacks.mp4"
+_CPU = Device("cpu")
+_WARM_UP_FRAMES = 20
+_SHOWN_HZ = 30.0
+_SMOOTH = "light"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One frame of one row: time, time over all threads, and whether there is a 3D pose."""
+
+    ms: float
+    cpu_ms: float
+    found: bool
+
+
+Look = Callable[[Frame], Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table, with or without drawing.
+
+    Attributes:
+        name: 'PoseStride fast', 'MediaPipe heavy (2)'.
+        choice: a detector of ours, or MediaPipe's complexity.
+        draw: whether the picture is drawn as well.
+    """
+
+    name: str
+    choice: str | int
+    draw: bool
+
+
+@dataclass
+class Tally:
+    """Steps of a row that count, over all rounds."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    def figures(self) -> dict[str, Any]:
+        """Milliseconds per frame, frames per second, and the share of frames with a 3D pose."""
+        ms = np.array([step.ms for step in self.steps])
+        return {
+            "ms_median": float(np.median(ms)),
+            "ms_p95": float(np.percentile(ms, 95)),
+            "ms_mean": float(ms.mean()),
+            "fps": 1000 / float(ms.mean()),
+            "cpu_ms_mean": float(np.mean([step.cpu_ms for step in self.steps])),
+            "found_percent": 100 * float(np.mean([step.found for step in self.steps])),
+            "frames": len(self.steps),
+        }
+
+
+class Ours:
+    """Detector, swap repair, windows, lifter, smoothing and perhaps the composer, one frame after the other.
+
+    Args:
+        detector: a name of ``DETECTORS``.
+        card: of the lifter.
+        info: of the source.
+        draw: compose the picture as well.
+    """
+
+    def __init__(self, detector: str, card: Card, info: SourceInfo, draw: bool) -> None:
+        size_px = (info.width_px, info.height_px)
+        self._detector, self._repair = create_detector(detector, _CPU), SwapRepair()
+        self._lifter = OnnxLifter(card, _CPU)
+        self._buffer = WindowBuffer(
+            0,
+            self._lifter.window,
+            self._lifter.lookahead,
+            size_px,
+            step=frame_step(info.fps),
+            normalisation=self._lifter.normalisation,
+        )
+        self._smoothing = create_smoothing(_SMOOTH, live=True)
+        self._composer = Composer(*size_px) if draw else None
+
+    def __call__(self, frame: Frame) -> Step:
+        """All that a frame needs; what is drawn in 3D is the pose whose look-ahead has just passed."""
+        # just arrived, as MediaPipe's comes through a pipe: in the processor's caches
+        frame = Frame(frame.index, frame.time_s, frame.image.copy())
+        started_s, cpu_s = time.perf_counter(), time.process_time()
+        found = self._detector(frame)
+        pose = self._repair(found[0] if found else Pose2D.missing(frame.index, frame.time_s))
+        windows = [due.window for due in self._buffer.push(pose) if due.window is not None]
+        lifted = self._lifter(windows)
+        if self._smoothing is not None:
+            (lifted,) = self._smoothing.push(lifted)
+        if self._composer is not None:
+            self._composer.compose(frame, [pose], lifted, _SHOWN_HZ)
+        ms, cpu_ms = 1000 * (time.perf_counter() - started_s), 1000 * (time.process_time() - cpu_s)
+        return Step(ms, cpu_ms, bool(lifted))
+
+    def close(self) -> None:
+        """Release the detector."""
+        self._detector.close()
+
+
+@dataclass
+class Bench:
+    """What the rows share.
+
+    Attributes:
+        frames: all of them, decoded.
+        info: of their source.
+        card: of the lifter.
+        warm_up: how many frames of each run do not count.
+        mediapipe: the other side, if there is one.
+    """
+
+    frames: list[Frame]
+    info: SourceInfo
+    card: Card
+    warm_up: int
+    mediapipe: MediaPipeProcess | None
+
+    def run(self, row: Row) -> list[Step]:
+        """Once through all frames; the steps that count."""
+        with self._look(row) as look:
+            return [look(frame) for frame in self.frames][self.warm_up :]
+
+    @contextmanager
+    def _look(self, row: Row) -> Iterator[Look]:
+        if isinstance(row.choice, str):
+            with closing(Ours(row.choice, self.card, self.info, row.draw)) as ours:
+                yield ours
+            return
+        assert self.mediapipe is not None
+        yield self._theirs(self.mediapipe, row.choice, row.draw)
+
+    @staticmethod
+    def _theirs(mediapipe: MediaPipeProcess, complexity: int, draw: bool) -> Look:
+        mediapipe.start(complexity)
+
+        def look(frame: Frame) -> Step:
+            found = mediapipe.look(frame.image, draw)
+            return Step(found.ms, found.cpu_ms, found.world_m is not None)
+
+        return look
+
+
+def rows_of(detectors: Sequence[str], complexities: Sequence[int]) -> list[Row]:
+    """All rows in the order of a round: ours and theirs take turns."""
+    ours: list[tuple[str, str | int]] = [(f"PoseStride {name}", name) for name in detectors]
+    theirs: list[tuple[str, str | int]] = [
+        (f"MediaPipe {NETWORKS[number]} ({number})", number) for number in complexities
+    ]
+    pairs = itertools.zip_longest(ours, theirs)
+    return [Row(side[0], side[1], draw) for pair in pairs for draw in (False, True) for side in pair if side]
+
+
+def measure(bench: Bench, rows: Sequence[Row], rounds: int) -> dict[Row, Tally]:
+    """Rounds over all rows, every other one backwards."""
+    tallies = {row: Tally() for row in rows}
+    quiet = not sys.stderr.isatty()
+    with tqdm(total=rounds * len(rows), unit="run", disable=quiet) as progress:
+        for number in range(rounds):
+            for row in rows if number % 2 == 0 else reversed(rows):
+                tallies[row].steps += bench.run(row)
+                progress.update()
+    return tallies
+
+
+def decode(source: str, most: int) -> tuple[list[Frame], SourceInfo]:
+    """The first frames of a recording, at most so many.
+
+    Raises:
+        SourceError: it can't be read.
+        ConfigError: it is live.
+    """
+    with closing(open_source(source)) as opened:
+        if opened.info.live:
+            raise ConfigError(f"{source} is live; both sides must see the same frames, so give a recording")
+        return list(itertools.islice(opened, most)), opened.info
+
+
+def table(figures: Sequence[dict[str, Any]]) -> str:
+    """One line per model, without and with drawing; ours first."""
+    columns = (
+        ("ms_median", "median"),
+        ("ms_p95", "95 %"),
+        ("fps", "frames/s"),
+        ("cpu_ms_mean", "CPU ms"),
+        ("found_percent", "3D %"),
+    )
+    titles = "".join(f"{title:>10}" for _, title in columns)
+    lines = [
+        f"{'':<22}{'without drawing':^50}  {'with drawing':^50}".rstrip(),
+        f"{'ms per frame':<22}{titles}  {titles}",
+    ]
+    names = sorted(dict.fromkeys(row["name"] for row in figures), key=lambda name: not name.startswith("PoseStride"))
+    for name in names:
+        plain, drawn = (next(row for row in figures if row["name"] == name and row["draw"] == d) for d in (False, True))
+        cells = ("".join(f"{row[key]:>10.1f}" for key, _ in columns) for row in (plain, drawn))
+        lines.append(f"{name:<22}" + "  ".join(cells))
+    return "\n".join(lines)
+
+
+def _about(bench: Bench, theirs: dict[str, Any] | None, rounds: int) -> dict[str, Any]:
+    return {
+        "source": bench.info.name,
+        "width_px": bench.info.width_px,
+        "height_px": bench.info.height_px,
+        "frames_counted": (len(bench.frames) - bench.warm_up) * rounds,
+        "rounds": rounds,
+        "warm_up_frames": bench.warm_up,
+        "cores": os.cpu_count(),
+        "lifter": {"name": bench.card.name, "sha256": bench.card.sha256},
+        "threads": {
+            "onnxruntime": os.cpu_count(),
+            "opencv": cv2.getNumThreads(),
+            "mediapipe": "its default",
+            "mediapipe_opencv": theirs["opencv_threads"] if theirs else None,
+        },
+        "versions": {"onnxruntime": onnxruntime.__version__, "opencv": cv2.__version__},
+        "mediapipe": theirs,
+    }
+
+
+def _about_theirs(mediapipe: MediaPipeProcess, complexities: Sequence[int]) -> dict[str, Any]:
+    started = {NETWORKS[complexity]: mediapipe.start(complexity) for complexity in complexities}
+    first = next(iter(started.values()))
+    return {
+        "versions": first["versions"],
+        "opencv_threads": first["opencv_threads"],
+        "networks_sha256": {name: about["network_sha256"] for name, about in started.items()},
+    }
+
+
+def _head(about: dict[str, Any]) -> str:
+    threads = about["threads"]
+    lines = [
+        f"{about['source']}, {about['width_px']}x{about['height_px']}; {about['rounds']} rounds, "
+        f"{about['frames_counted']} frames counted per row; {about['cores']} cores; lifter {about['lifter']['name']}",
+        f"threads: ours {threads['onnxruntime']} per model, OpenCV {threads['opencv']}; MediaPipe: its default",
+    ]
+    if about["mediapipe"] is None:
+        lines.append(f"MediaPipe is left out: --mediapipe-python names no interpreter that has it; {INSTALL}")
+    else:
+        lines[-1] += f" (version {about['mediapipe']['versions']['mediapipe']}), OpenCV {threads['mediapipe_opencv']}"
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print one table.
+
+    Raises:
+        PoseStrideError: what went wrong.
+    """
+    parser = argparse.ArgumentParser(prog="bench_mediapipe", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "source", nargs="?", default=str(_CLIP), metavar="SOURCE", help="a recording (default: a demo clip)"
+    )
+    parser.add_argument("--mediapipe-python", metavar="PYTHON", help="an interpreter that has mediapipe")
+    parser.add_argument("--rounds", type=int, default=3, help="runs per row (default: 3)")
+    parser.add_argument(
+        "--frames", type=int, default=150, help="at most so many; they are held in memory (default: 150)"
+    )
+    parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS), metavar="NAME")
+    parser.add_argument("--complexities", type=int, nargs="+", choices=NETWORKS, default=list(NETWORKS), metavar="N")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"our lifter (default: {DEFAULT_MODEL})")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    options = parser.parse_args(arguments)
+    card = find_card(options.model, "lifter")
+    frames, info = decode(options.source, options.frames)
+    warm_up = max(_WARM_UP_FRAMES, card.data["lookahead"] * frame_step(info.fps) + 1)
+    if len(frames) <= warm_up or options.rounds < 1:
+        raise ConfigError(
+            f"{len(frames)} frames and {options.rounds} rounds: at least {warm_up + 1} frames and 1 round are needed"
+        )
+    mediapipe = MediaPipeProcess(options.mediapipe_python) if options.mediapipe_python else None
+    try:
+        # all networks are tried before the first run: one that can't be downloaded shows at once
+        theirs = _about_theirs(mediapipe, options.complexities) if mediapipe else None
+        bench = Bench(frames, info, card, warm_up, mediapipe)
+        tallies = measure(bench, rows_of(options.detectors, options.complexities if mediapipe else ()), options.rounds)
+    finally:
+        if mediapipe is not None:
+            mediapipe.close()
+    rows = [{"name": row.name, "draw": row.draw, **tally.figures()} for row, tally in tallies.items()]
+    about = _about(bench, theirs, options.rounds)
+    print(f"{_head(about)}\n{table(rows)}")
+    if options.json is not None:
+        write_run_json(options.json, {**about, "rows": rows})
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoseStrideError as failure:
+        sys.exit(f"error: {failure}")
