@@ -19,7 +19,6 @@ from tqdm import tqdm
 
 from models.data.mocap import STATURE_M, load_mocap
 from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_clips
-from models.evaluation.lifting import SequenceLifter
 from models.evaluation.mediapipe_reference import reference
 from models.evaluation.on_footage import Remembered, View, average, detect, lift_view, load_views, score
 from models.evaluation.on_mocap import CONDITIONS, judge
@@ -28,7 +27,7 @@ from pipeline.cards import Card, find_card, read_card
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.errors import ConfigError, ModelError
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter
+from pipeline.lift import OnnxLifter, SequenceLifter
 from pipeline.runtime import Device, parse_device
 
 _LOOKAHEAD_CONDITION = "detector_like"

@@ -125,7 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with train.npz and val.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an existing run is continued")
     parser.add_argument("--window", type=int, default=27)
-    parser.add_argument("--width", type=int, default=256, help="channels (d_model); hidden layers have twice as many")
+    parser.add_argument("--width", type=int, default=128, help="channels (d_model)")
+    parser.add_argument("--hidden", type=int, help="width of the hidden layers (default: four times the channels)")
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--attention", choices=("full", "strided"), default="strided")
     parser.add_argument("--steps", type=int, default=6000)
@@ -133,6 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("lr", "muon_lr", "decay"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
     options = parser.parse_args(arguments)
     for name in ("train.npz", "val.npz"):
@@ -143,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     arch = Architecture(
         window=options.window,
         d_model=options.width,
-        d_hidden=2 * options.width,
+        d_hidden=options.hidden or 4 * options.width,
         heads=options.heads,
         vanilla_attention=options.attention,
         strided_attention=options.attention,
@@ -162,6 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
     state = options.out / "checkpoint.pt"
     if state.exists():
         trainer.load(state)
+    elif options.start_from is not None:
+        trainer.start_from(options.start_from)
     pretrain(trainer, options.data, options.out)
 
 

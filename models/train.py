@@ -226,7 +226,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; an existing run is continued")
     parser.add_argument("--window", type=int, default=27)
     parser.add_argument("--target", type=int, help="index of the target frame (default: the centre)")
-    parser.add_argument("--width", type=int, default=128, help="channels (d_model); hidden layers have twice as many")
+    parser.add_argument("--width", type=int, default=128, help="channels (d_model)")
+    parser.add_argument("--hidden", type=int, help="width of the hidden layers (default: four times the channels)")
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--attention", choices=("full", "strided"), default="strided")
     parser.add_argument("--plain-sequence-loss", action="store_true", help="without the frame weights alpha_t")
@@ -251,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     arch = Architecture(
         window=options.window,
         d_model=options.width,
-        d_hidden=2 * options.width,
+        d_hidden=options.hidden or 4 * options.width,
         heads=options.heads,
         vanilla_attention=options.attention,
         strided_attention=options.attention,

@@ -1,7 +1,8 @@
 """Begin a training with what another network has learned.
 
-Also across window lengths: everything but the position embeddings has the same shape there, and these are interpolated
-over the window, as is usual for transformers at another resolution (Dosovitskiy et al., ICLR 2021, section 3.2).
+Across window lengths everything but the position embeddings has the same shape, and these are interpolated over the
+window, as is usual for transformers at another resolution (Dosovitskiy et al., ICLR 2021, section 3.2). A wider hidden
+layer keeps the function: what is new in it does not count yet (Chen et al., "Net2Net", ICLR 2016).
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ def start_from(network: StridedTransformer, checkpoint: Path) -> list[str]:
     """Take over the averaged weights of a checkpoint of ``models.train`` or ``models.pretrain``.
 
     Args:
-        network: gets the weights that it has at the same place in the same shape, position embeddings resampled.
-        checkpoint: of the same widths; window, strides and attention may differ.
+        network: gets the weights that it has at the same place, position embeddings resampled.
+        checkpoint: of the same widths, but for the hidden layers, which may be narrower; window, strides and attention
+            may differ.
 
     Returns:
         Names of what the checkpoint does not have: it keeps its initial values.
@@ -35,20 +37,29 @@ def start_from(network: StridedTransformer, checkpoint: Path) -> list[str]:
         raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
     ours = network.arch
     for name in ("joints", "channels", "d_model", "d_hidden", "heads"):
-        if getattr(ours, name) != getattr(theirs, name):
+        wider = name == "d_hidden" and ours.d_hidden > theirs.d_hidden
+        if getattr(ours, name) != getattr(theirs, name) and not wider:
             raise ConfigError(
                 f"--start-from {checkpoint} has {name} {getattr(theirs, name)}, this network {getattr(ours, name)}; "
                 "they must agree"
             )
     own = network.state_dict()
-    taken = {name: _fitted(stored[name], value) for name, value in own.items() if name in stored}
+    taken = {name: _fitted(name, stored[name], value) for name, value in own.items() if name in stored}
     network.load_state_dict({**own, **taken})
     return sorted(own.keys() - taken.keys())
 
 
-def _fitted(stored: Tensor, value: Tensor) -> Tensor:
-    """A stored tensor in the shape of ours; only position embeddings [1, T, D] differ."""
+def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:
+    """A stored tensor in the shape of ours."""
     if stored.shape == value.shape:
         return stored
-    resampled = nn.functional.interpolate(stored.transpose(1, 2), value.shape[1], mode="linear", align_corners=True)
-    return resampled.transpose(1, 2)
+    if name.endswith("position"):  # [1, T, D]
+        moved = nn.functional.interpolate(stored.transpose(1, 2), value.shape[1], mode="linear", align_corners=True)
+        return moved.transpose(1, 2)
+    wide = value.clone()
+    if ".expand." in name:  # [hidden, D(, 1)] or [hidden]: new units as they were initialised
+        wide[: len(stored)] = stored
+    else:  # reduce.weight [D, hidden(, 3)]: nothing comes from them yet
+        wide.zero_()
+        wide[:, : stored.shape[1]] = stored
+    return wide

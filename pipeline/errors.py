@@ -29,3 +29,7 @@ class ConfigError(PoseStrideError):
 
 class ExportError(PoseStrideError):
     """A result can't be written."""
+
+
+class StageStuckError(PoseStrideError):
+    """A stage of a run does not come back from one frame."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cards import Card
-from pipeline.errors import ModelError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.image_plane import IMAGE_NORMALISATION
 from pipeline.normalise import NORMALISATION
 from pipeline.runtime import Device, OnnxModel
@@ -31,6 +31,16 @@ class Lifter(Protocol):
         """One pose per window, of its target frame, in the same order."""
 
 
+@runtime_checkable
+class PreviewLifter(Lifter, Protocol):
+    """A lifter that can also give provisional poses of frames that lack a part of its look-ahead."""
+
+    def lift_both(
+        self, windows: list[Window], newest: list[Window], lookahead: int
+    ) -> tuple[list[Pose3D], list[Pose3D]]:
+        """Settled poses of ``windows``, provisional ones of ``newest``, see ``OnnxLifter.lift_both``."""
+
+
 class OnnxLifter:
     """A lifter from ``weights/``.
 
@@ -42,7 +52,7 @@ class OnnxLifter:
     Attributes:
         window, lookahead: T, and how many of its frames lie after the target.
         normalisation: what its windows must be prepared with, one of ``NORMALISATIONS``.
-        provider: what ONNX Runtime runs it on.
+        provider, choice: what ONNX Runtime runs it on, and the same in words.
 
     Raises:
         ModelError: damaged file, or a card of another kind of input.
@@ -61,7 +71,7 @@ class OnnxLifter:
         self.window: int = card.data["window"]
         self.lookahead: int = card.data["lookahead"]
         self._model = OnnxModel(card, device, threads)
-        self.provider = self._model.provider
+        self.provider, self.choice = self._model.provider, self._model.choice
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         """Lift; root-relative metres of a 1.70 m body in camera axes, see ``Pose3D``.
@@ -75,21 +85,101 @@ class OnnxLifter:
         return poses
 
     def _lift(self, windows: list[Window]) -> list[Pose3D]:
+        return self._poses(windows, self._joints(self._run(windows)), settled=True)
+
+    def lift_both(
+        self, windows: list[Window], newest: list[Window], lookahead: int
+    ) -> tuple[list[Pose3D], list[Pose3D]]:
+        """Settled and provisional poses, in one pass where both kinds of windows hold the same frames.
+
+        In a live run they nearly always do: the window whose target frame has just got its whole look-ahead ends with
+        the newest frame. Its single-frame head gives the settled pose of the target, its full-sequence head the
+        provisional pose of a newer frame.
+
+        Args:
+            windows: of this lifter's look-ahead.
+            newest: of the same length with ``lookahead`` frames after their target.
+            lookahead: less than this lifter's own.
+
+        Returns:
+            Poses of ``windows`` and, not settled, those of ``newest``.
+
+        Raises:
+            ModelError: the network has no full-sequence head, or gave values that are not finite.
+        """
+        shared = [_same_frames(window, windows) for window in newest]
+        inputs = windows + [window for window, at in zip(newest, shared, strict=True) if at is None]
+        if not inputs:
+            return [], []
+        frame, sequence = self._heads(inputs)
+        settled = self._poses(windows, frame[: len(windows)], settled=True)
+        own = iter(range(len(windows), len(inputs)))
+        rows = [next(own) if at is None else at for at in shared]
+        return settled, self._poses(newest, sequence[rows, self.window - 1 - lookahead], settled=False)
+
+    def _heads(self, windows: list[Window]) -> list[NDArray[Any]]:
+        outputs = self._run(windows)
+        if len(outputs) < 2:
+            raise ModelError(f"model {self.card.name} has no sequence output; it can't give provisional poses")
+        return outputs
+
+    def _run(self, windows: list[Window]) -> list[NDArray[Any]]:
         # lifters that were trained as published take (x, y) without the confidence
-        frame = self._joints(self._model.run(np.stack([window.keypoints[..., : self._channels] for window in windows])))
-        if not np.isfinite(frame).all():
+        return self._model.run(np.stack([window.keypoints[..., : self._channels] for window in windows]))
+
+    def _poses(self, windows: list[Window], joints: NDArray[Any], settled: bool) -> list[Pose3D]:
+        if not windows:
+            return []
+        if not np.isfinite(joints).all():
             raise ModelError(
                 f"model {self.card.name} gave values that are not finite near frame {windows[0].target_index}; "
                 "run 'python app.py models verify', and report it if that is well"
             )
-        frame[:, 0] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
+        joints = joints.copy()
+        joints[:, 0] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
         # view axes back to camera axes: the rows are x, so x @ R is R^T x
-        xyz = np.matmul(frame, np.stack([window.rotation for window in windows])).astype(np.float32)
+        xyz = np.matmul(joints, np.stack([window.rotation for window in windows])).astype(np.float32)
         return [
-            Pose3D(w.track_id, w.target_index, w.target_time_s, joints, w.score, w.origin, settled=True)
-            for w, joints in zip(windows, xyz, strict=True)
+            Pose3D(w.track_id, w.target_index, w.target_time_s, points, w.score, w.origin, settled)
+            for w, points in zip(windows, xyz, strict=True)
         ]
 
     def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
         """[B, 17, 3] of the network's outputs that are the target frame's: those of the single-frame head."""
         return outputs[0]
+
+
+class SequenceLifter(OnnxLifter):
+    """A lifter whose poses come from the full-sequence head, read at one place of the window.
+
+    Args:
+        card: of kind 'lifter'.
+        lookahead: frames after the target; the head is read at ``window - 1 - lookahead``.
+        device, threads: as for ``OnnxLifter``.
+
+    Raises:
+        ConfigError: the look-ahead is not inside the window.
+        ModelError, DeviceError: as for ``OnnxLifter``.
+    """
+
+    def __init__(self, card: Card, lookahead: int, device: Device, threads: int = 0) -> None:
+        super().__init__(card, device, threads)
+        if not 0 <= lookahead < self.window:
+            raise ConfigError(
+                f"look-ahead {lookahead} is not inside the window of model {card.name}; use 0 to {self.window - 1}"
+            )
+        self.lookahead = lookahead
+
+    def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
+        if len(outputs) < 2:
+            raise ModelError(f"model {self.card.name} has no sequence output; it can't be judged at other look-aheads")
+        joints: NDArray[Any] = outputs[1][:, self.window - 1 - self.lookahead]
+        return joints
+
+
+def _same_frames(window: Window, others: list[Window]) -> int | None:
+    """Which of the others has the same input."""
+    for number, other in enumerate(others):
+        if other.track_id == window.track_id and np.array_equal(other.keypoints, window.keypoints):
+            return number
+    return None

@@ -1,10 +1,14 @@
 """Joins the rooms: the road of a frame from its source to the files and the screen.
 
-    source -> detector -> windows -> lifter -> composer -> sinks
+    source -> detector -> people (swaps, windows) -> lifter -> smoothing -> composer -> sinks
 
 Recordings: every frame, in order, as fast as possible, windows lifted in batches. Live sources: the newest frame wins,
-drops are counted, each window is lifted as soon as its look-ahead has passed. Each arrow crosses a thread, so that one
+drops are counted, each frame is lifted at once. Each arrow but those around the lifter crosses a thread, so that one
 frame is decoded while another is detected and a third is drawn.
+
+A live run has two tiers. The settled pose of a frame, which goes into the files, needs the frames after it. Before it
+comes, the screen shows a provisional pose of a frame that is newer: ``RunOptions.show_lookahead`` frames behind the
+newest, 0 for the newest one itself.
 """
 
 from __future__ import annotations
@@ -14,59 +18,62 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from pipeline.detect.base import Detector
-from pipeline.lift import Lifter
+from pipeline.errors import ConfigError
+from pipeline.lift import Lifter, PreviewLifter
 from pipeline.normalise import NORMALISATION
+from pipeline.people import People
 from pipeline.place import scaled
 from pipeline.render.compose import Composer
+from pipeline.results import NO_IMAGE, Result, Statistics
+from pipeline.smooth.people import create_smoothing
 from pipeline.sources.base import Source
-from pipeline.stages import Meter, Stages
-from pipeline.types import U8, Frame, Pose2D, Pose3D, Window
+from pipeline.sources.live import state_of
+from pipeline.sources.live_options import LivePhase
+from pipeline.stages import Stages, everything
+from pipeline.types import Frame, Pose2D, Pose3D
 from pipeline.window import Due, WindowBuffer, frame_step
 
 _BATCH_FRAMES = 16
 _QUEUE_FRAMES = 3
 _RATE_FRAMES = 31  # the speed that is shown is that of the last so many frames
-_NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
+
+# A frame and when it was captured, on the clock of time.perf_counter.
+_Timed = tuple[float, Frame]
+_Lifted = tuple[float, Result]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """All that is known of one frame when it leaves the pipeline.
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is done.
 
     Attributes:
-        frame: the frame; its image is empty where nobody draws, and no larger than it is drawn otherwise.
-        poses2d, poses3d: one per person, by track; a missing person is a missing pose, never a missing row.
-        picture: uint8 [H, W, 3] composed picture, None where nobody asked for one.
+        scale: factor on all 3D coordinates (a person's height over the model's).
+        focal_px: focal length of the camera; assumed if None.
+        smooth: name of a preset of ``pipeline.smooth.presets``.
+        repair_swaps: repair left/right swaps of the 2D track.
+        detect_every: the detector sees every so many frames only; the lifter fills the others.
+        show_lookahead: live: how many frames behind the newest one the provisional poses are that are drawn. None, or
+            no less than the lifter's own look-ahead: the settled poses are drawn.
+
+    Raises:
+        ConfigError: a value makes no sense.
     """
 
-    frame: Frame
-    poses2d: list[Pose2D]
-    poses3d: list[Pose3D]
-    picture: U8 | None = None
+    scale: float = 1.0
+    focal_px: float | None = None
+    smooth: str = "off"
+    repair_swaps: bool = True
+    detect_every: int = 1
+    show_lookahead: int | None = None
 
-
-@dataclass
-class Statistics:
-    """Counts and times of a run; read it when the run is over, or while it goes on."""
-
-    meter: Meter = field(default_factory=Meter)
-    frames: int = 0
-    frames_with_person: int = 0
-    tracks: set[int] = field(default_factory=set)
-    dropped: int = 0
-    first_time_s: float | None = None
-    last_time_s: float | None = None
-    wall_s: float = 0.0
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of wall time, from the first frame asked for to the last one done."""
-        return self.frames / self.wall_s if self.wall_s > 0 else 0.0
+    def __post_init__(self) -> None:
+        if self.detect_every < 1:
+            raise ConfigError(f"--detect-every {self.detect_every} is not valid; 1 is every frame, 2 every second one")
+        if self.show_lookahead is not None and self.show_lookahead < 0:
+            raise ConfigError(f"a look-ahead of {self.show_lookahead} frames is not valid; 0 is the newest frame")
 
 
 class Pipeline:
@@ -74,11 +81,12 @@ class Pipeline:
 
     Args:
         source: the frames.
-        detector, lifter: the models.
+        detector, lifter: the models. Provisional poses need a lifter that is a ``PreviewLifter`` too.
         composer: draws each frame; None to draw nothing.
-        scale: factor on all 3D coordinates (a person's height over the model's).
-        focal_px: focal length of the camera; assumed if None.
-        normalisation: what the lifter's windows must be prepared with, see ``WindowBuffer``.
+        options: how.
+
+    Raises:
+        ConfigError: provisional poses are asked of a lifter that has none.
     """
 
     def __init__(
@@ -87,49 +95,62 @@ class Pipeline:
         detector: Detector,
         lifter: Lifter,
         composer: Composer | None = None,
-        scale: float = 1.0,
-        focal_px: float | None = None,
-        normalisation: str = NORMALISATION,
+        options: RunOptions | None = None,
     ) -> None:
         self.source, self.detector, self.lifter, self.composer = source, detector, lifter, composer
-        self.scale, self.focal_px, self.normalisation = scale, focal_px, normalisation
+        self.options = options or RunOptions()
         self.statistics = Statistics()
         self._live = source.info.live
         self._end = threading.Event()
         self._finished = False
+        ahead = self.options.show_lookahead
+        self._preview: PreviewLifter | None = None
+        if self._live and composer is not None and ahead is not None and ahead < lifter.lookahead:
+            if not isinstance(lifter, PreviewLifter):
+                raise ConfigError("this lifter has no provisional poses; use --latency best")
+            self._preview = lifter
+
+    @property
+    def has_preview(self) -> bool:
+        """Whether provisional poses are drawn before the settled ones come."""
+        return self._preview is not None
 
     def stop(self) -> None:
         """Take no more frames; those under way are finished. Safe to call from a signal handler."""
         self._end.set()
 
-    def run(self, take: Callable[[Result], None]) -> Statistics:
+    def run(self, take: Callable[[Result], None], idle: Callable[[], None] | None = None) -> Statistics:
         """Send every frame down the road and give each result to ``take``, in order, in the calling thread.
+
+        Args:
+            take: gets the results.
+            idle: called in the same thread several times per second while there is no result.
 
         Raises:
             PoseStrideError: what a room could not do; the results before it were taken.
         """
         started = time.perf_counter()
-        meter, statistics = self.statistics.meter, self.statistics
+        statistics = self.statistics
         # What waits in a queue is late: a live source has room for one frame between two stages.
         waiting = 1 if self._live else _QUEUE_FRAMES
+        pictures_may_drop = _is_provisional if self._preview is not None else None
         threading.Thread(target=self._close_when_stopped, name="stop", daemon=True).start()
-        with Stages() as stages, self._finishing():
-            frames = stages.threaded("source", self._frames(), waiting, newest_wins=self._live)
+        with Stages(idle=idle) as stages, self._finishing():
+            frames = stages.threaded("source", self._frames(), waiting, everything if self._live else None)
             found = stages.threaded("detect", self._detect(frames), waiting)
-            lifted = stages.threaded("lift", self._lift(found), 1 if self._live else _BATCH_FRAMES)
-            drawn = stages.threaded("draw", self._draw(lifted), waiting)
-            for arrived_s, result in drawn:
-                with meter.time("write"):
+            lifted = stages.threaded("lift", self._lift(found), 1 if self._live else _BATCH_FRAMES, pictures_may_drop)
+            drawn = stages.threaded("draw", self._draw(lifted), waiting, pictures_may_drop)
+            for captured_s, result in drawn:
+                with statistics.meter.time("write"):
                     take(result)
-                statistics.frames += 1
-                statistics.frames_with_person += any(not pose.is_missing for pose in result.poses3d)
-                statistics.tracks.update(pose.track_id for pose in result.poses3d if not pose.is_missing)
-                if statistics.first_time_s is None:
-                    statistics.first_time_s = result.frame.time_s
-                statistics.last_time_s = result.frame.time_s
+                statistics.count(result)
                 statistics.dropped = frames.dropped
+                statistics.not_drawn = lifted.dropped + drawn.dropped
                 statistics.wall_s = time.perf_counter() - started
-                meter.add("latency", time.perf_counter() - arrived_s)
+                if self._preview is None or result.picture is not None:
+                    statistics.meter.add("latency", time.perf_counter() - captured_s)
+                if self._preview is not None and result.settled:
+                    statistics.meter.add("settled", time.perf_counter() - captured_s)
         return statistics
 
     @contextmanager
@@ -146,73 +167,119 @@ class Pipeline:
         if not self._finished:
             self.source.close()
 
-    def _frames(self) -> Iterator[tuple[float, Frame]]:
+    def _frames(self) -> Iterator[_Timed]:
         for frame in self.statistics.meter.timed("decode", self.source):
             # live sources know how old a frame is when it arrives
             yield time.perf_counter() - getattr(self.source, "age_s", 0.0), frame
             if self._end.is_set():
                 return
 
-    def _detect(self, frames: Iterable[tuple[float, Frame]]) -> Iterator[tuple[float, Frame, list[Pose2D]]]:
-        for arrived_s, frame in frames:
-            with self.statistics.meter.time("detect"):
-                poses = self.detector(frame)
-            yield arrived_s, self._to_keep(frame), poses
+    def _detect(self, frames: Iterable[_Timed]) -> Iterator[tuple[float, Frame, list[Pose2D]]]:
+        for number, (captured_s, frame) in enumerate(frames):
+            poses: list[Pose2D] = []
+            if number % self.options.detect_every == 0:
+                with self.statistics.meter.time("detect"):
+                    poses = self.detector(frame)
+            yield captured_s, self._to_keep(frame), poses
 
     def _to_keep(self, frame: Frame) -> Frame:
         """What is needed of a frame from here on; many wait for their look-ahead, so the picture is kept small."""
         if self.composer is None:
-            return Frame(frame.index, frame.time_s, _NO_IMAGE)
+            return Frame(frame.index, frame.time_s, NO_IMAGE)
         return self.composer.shrink(frame)
 
-    def _lift(self, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[tuple[float, Result]]:
-        tracks = _Tracks(self._new_buffer)
-        waiting: deque[tuple[float, Frame]] = deque()  # frames whose look-ahead has not passed
+    def _lift(self, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[_Lifted]:
+        people = People(self._new_buffer, self.options.repair_swaps)
+        yield from (self._lift_live if self._preview is not None else self._lift_settled)(people, found)
+
+    def _lift_settled(self, people: People, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[_Lifted]:
+        """Settled poses only: each frame waits, with its picture, until its look-ahead has passed."""
+        settling = _Settling(self)
         batch: list[list[Due]] = []
         limit = 1 if self._live else _BATCH_FRAMES
         failure: Exception | None = None
         try:
-            for arrived_s, frame, poses in found:
-                waiting.append((arrived_s, frame))
-                batch += tracks.push(frame, poses)
+            for captured_s, frame, poses in found:
+                settling.push(captured_s, frame)
+                batch += people.push(frame, poses)
                 if len(batch) >= limit:
-                    yield from self._results(waiting, batch)
+                    yield from settling.results(batch, self._lifted(batch))
                     batch = []
         except Exception as error:  # frames that were read before the failure still get their rows
             failure = error
-        yield from self._results(waiting, batch + tracks.finish())
+        batch += people.finish()
+        yield from settling.results(batch, self._lifted(batch))
+        yield from settling.finish()
         if failure is not None:
             raise failure
 
-    def _results(self, waiting: deque[tuple[float, Frame]], batch: list[list[Due]]) -> Iterator[tuple[float, Result]]:
+    def _lift_live(self, people: People, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[_Lifted]:
+        """Provisional poses with their pictures at once, settled ones without a picture when they are due."""
+        settling = _Settling(self)
+        shown = _Shown(self)
+        failure: Exception | None = None
+        try:
+            for captured_s, frame, poses in found:
+                settling.push(captured_s, Frame(frame.index, frame.time_s, NO_IMAGE))
+                batch = people.push(frame, poses)
+                previews = people.preview(shown.lookahead)
+                settled, provisional = self._both(batch, previews)
+                yield from shown.results(captured_s, frame, previews, provisional)
+                yield from settling.results(batch, settled)
+        except Exception as error:
+            failure = error
+        batch = people.finish()
+        yield from settling.results(batch, self._lifted(batch))
+        yield from settling.finish()
+        if failure is not None:
+            raise failure
+
+    def _lifted(self, batch: list[list[Due]]) -> list[Pose3D]:
         windows = [due.window for people in batch for due in people if due.window is not None]
-        if batch:
-            with self.statistics.meter.time("lift", items=len(batch)):
-                poses = self._by_frame(windows)
-        for people in batch:
-            arrived_s, frame = waiting.popleft()
-            poses3d = [
-                poses.get((due.pose.track_id, frame.index))
-                or Pose3D.missing(frame.index, frame.time_s, due.pose.track_id)
-                for due in people
-            ]
-            yield arrived_s, Result(frame, [due.pose for due in people], poses3d)
+        if not batch:
+            return []
+        with self.statistics.meter.time("lift", items=len(batch)):
+            return [scaled(pose, self.options.scale) for pose in (self.lifter(windows) if windows else [])]
 
-    def _by_frame(self, windows: list[Window]) -> dict[tuple[int, int], Pose3D]:
-        lifted = self.lifter(windows) if windows else []
-        return {(pose.track_id, pose.frame_index): scaled(pose, self.scale) for pose in lifted}
+    def _both(self, batch: list[list[Due]], previews: list[Due]) -> tuple[list[Pose3D], list[Pose3D]]:
+        assert self._preview is not None and self.options.show_lookahead is not None
+        windows = [due.window for people in batch for due in people if due.window is not None]
+        newest = [due.window for due in previews if due.window is not None]
+        with self.statistics.meter.time("lift"):
+            settled, provisional = self._preview.lift_both(windows, newest, self.options.show_lookahead)
+        scale = self.options.scale
+        return [scaled(pose, scale) for pose in settled], [scaled(pose, scale) for pose in provisional]
 
-    def _draw(self, lifted: Iterable[tuple[float, Result]]) -> Iterator[tuple[float, Result]]:
-        if self.composer is None:
-            yield from lifted
-            return
+    def _draw(self, lifted: Iterable[_Lifted]) -> Iterator[_Lifted]:
+        composer, statistics = self.composer, self.statistics
         done_s: deque[float] = deque(maxlen=_RATE_FRAMES)
-        for arrived_s, result in lifted:
+        for captured_s, result in lifted:
+            if composer is None or result.frame.image.size == 0:
+                yield captured_s, result
+                continue
             done_s.append(time.perf_counter())
             fps = (len(done_s) - 1) / (done_s[-1] - done_s[0]) if len(done_s) == _RATE_FRAMES else None
-            with self.statistics.meter.time("draw"):
-                picture = self.composer.compose(result.frame, result.poses2d, result.poses3d, fps)
-            yield arrived_s, Result(result.frame, result.poses2d, result.poses3d, picture)
+            poses3d = result.poses3d if result.smoothed is None else result.smoothed
+            with statistics.meter.time("draw"):
+                picture = composer.compose(
+                    result.frame,
+                    result.poses2d,
+                    poses3d,
+                    fps,
+                    self._note(result),
+                    latency_ms=statistics.meter.recent_ms("latency") if self._live else None,
+                    dropped=statistics.dropped,
+                )
+            yield captured_s, replace(result, picture=picture)
+
+    def _note(self, result: Result) -> str:
+        """What the picture says about itself in a live run."""
+        state = state_of(self.source)
+        if state is not None and state.phase is LivePhase.RECONNECTING:
+            return f"reconnecting: {state.message}" if state.message else "reconnecting"
+        if not self._live:
+            return ""
+        return "settled" if result.settled else "provisional"
 
     def _new_buffer(self, track_id: int) -> WindowBuffer:
         info = self.source.info
@@ -221,37 +288,78 @@ class Pipeline:
             self.lifter.window,
             self.lifter.lookahead,
             (info.width_px, info.height_px),
-            self.focal_px,
+            self.options.focal_px,
             frame_step(info.fps),
-            self.normalisation,
+            getattr(self.lifter, "normalisation", NORMALISATION),
         )
 
 
-class _Tracks:
-    """The windows of all people, frame by frame. Person 0 has a row in every frame, others from their first one."""
+class _Settling:
+    """Frames that wait for their settled poses, and then for their smoothed ones."""
 
-    def __init__(self, new_buffer: Callable[[int], WindowBuffer]) -> None:
-        self._new_buffer = new_buffer
-        self._buffers = {0: new_buffer(0)}
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._waiting: deque[_Timed] = deque()  # frames whose look-ahead has not passed
+        # What is drawn can't wait for later frames; what only goes into files can.
+        drawn_live = pipeline.source.info.live and not pipeline.has_preview
+        self._smoothing = create_smoothing(pipeline.options.smooth, drawn_live)
+        self._unsmoothed: deque[_Lifted] = deque()
 
-    def push(self, frame: Frame, poses: list[Pose2D]) -> list[list[Due]]:
-        """Take one frame; returns the people of each frame that is now due."""
-        found = {pose.track_id: pose for pose in poses}
-        for track_id in found.keys() - self._buffers.keys():
-            self._buffers[track_id] = self._new_buffer(track_id)
-        return self._together(
-            buffer.push(found.get(track_id) or Pose2D.missing(frame.index, frame.time_s, track_id))
-            for track_id, buffer in self._buffers.items()
-        )
+    def push(self, captured_s: float, frame: Frame) -> None:
+        """A new frame."""
+        self._waiting.append((captured_s, frame))
 
-    def finish(self) -> list[list[Due]]:
-        """The people of all remaining frames."""
-        return self._together(buffer.finish() for buffer in self._buffers.values())
+    def results(self, batch: list[list[Due]], poses: list[Pose3D]) -> Iterator[_Lifted]:
+        """The results of the frames of a batch, or of frames before them that waited for these to be smoothed."""
+        by_frame = {(pose.track_id, pose.frame_index): pose for pose in poses}
+        for people in batch:
+            captured_s, frame = self._waiting.popleft()
+            poses3d = [
+                by_frame.get((due.pose.track_id, frame.index))
+                or Pose3D.missing(frame.index, frame.time_s, due.pose.track_id)
+                for due in people
+            ]
+            result = Result(frame, [due.pose for due in people], poses3d)
+            if self._smoothing is None:
+                yield captured_s, result
+            else:
+                self._unsmoothed.append((captured_s, result))
+                yield from self._smoothed(self._smoothing.push(poses3d))
 
-    @staticmethod
-    def _together(parts: Iterable[list[Due]]) -> list[list[Due]]:
-        frames: dict[int, list[Due]] = {}
-        for part in parts:
-            for due in part:
-                frames.setdefault(due.pose.frame_index, []).append(due)
-        return [frames[index] for index in sorted(frames)]
+    def finish(self) -> Iterator[_Lifted]:
+        """The frames that still wait to be smoothed."""
+        if self._smoothing is not None:
+            yield from self._smoothed(self._smoothing.finish())
+
+    def _smoothed(self, frames: list[list[Pose3D]]) -> Iterator[_Lifted]:
+        for poses in frames:
+            captured_s, result = self._unsmoothed.popleft()
+            yield captured_s, replace(result, smoothed=poses)
+
+
+class _Shown:
+    """The newest frames, until the one that is drawn has its provisional pose."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        assert pipeline.options.show_lookahead is not None
+        self.lookahead = pipeline.options.show_lookahead
+        behind = self.lookahead * frame_step(pipeline.source.info.fps)
+        self._frames: deque[_Timed] = deque(maxlen=behind + 1)
+        self._smoothing = create_smoothing(pipeline.options.smooth, live=True)
+
+    def results(self, captured_s: float, frame: Frame, previews: list[Due], poses: list[Pose3D]) -> Iterator[_Lifted]:
+        """The provisional result of the frame that is now drawn, if there are enough frames."""
+        self._frames.append((captured_s, frame))
+        if len(self._frames) < (self._frames.maxlen or 1):
+            return
+        captured_s, frame = self._frames[0]
+        by_track = {pose.track_id: pose for pose in poses}
+        poses2d = [due.pose for due in previews] or [Pose2D.missing(frame.index, frame.time_s)]
+        poses3d = [
+            by_track.get(pose.track_id) or Pose3D.missing(frame.index, frame.time_s, pose.track_id) for pose in poses2d
+        ]
+        smoothed = None if self._smoothing is None else self._smoothing.push(poses3d)[0]
+        yield captured_s, Result(frame, poses2d, poses3d, smoothed, settled=False)
+
+
+def _is_provisional(item: _Lifted) -> bool:
+    return not item[1].settled

@@ -2,25 +2,34 @@
 
 A stage is a generator function that takes the items of the stage before it. ``Stages.threaded`` runs one in its own
 thread and gives its items to the next. Errors travel with the items: whoever reads the last stage meets them with their
-traceback. Stopping reaches everyone within ``_POLL_S``; nothing waits without a limit.
+traceback. Stopping reaches everyone within ``_POLL_S``; nothing waits without a limit, and a stage that is stuck in a
+call is named.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, TypeVar
 
 import numpy as np
 
+from pipeline.errors import StageStuckError
+
 Item = TypeVar("Item")
 
+PATIENCE_S = 60.0
+"""How long a stage may work on one frame."""
+
 _POLL_S = 0.05
+_JOIN_S = 5.0
+_SHOWN = 31  # frames that a figure for display is the median of
+_MOST_WAITING = 4096  # small items that must not be lost, beside those that may
 
 
 @dataclass(frozen=True)
@@ -32,67 +41,129 @@ class _End:
     pass
 
 
+class Watch:
+    """Since when a stage has been at work on one item; ``None`` while it waits for another stage."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.busy_since_s: float | None = None
+
+
+_here = threading.local()  # .watch: that of the stage whose thread this is
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """The stage of this thread waits for another one."""
+    watch: Watch | None = getattr(_here, "watch", None)
+    if watch is not None:
+        watch.busy_since_s = None
+    try:
+        yield
+    finally:
+        if watch is not None:
+            watch.busy_since_s = time.monotonic()
+
+
 class Handover(Generic[Item]):
     """A bounded queue between two threads.
 
     Args:
         size: most items that wait.
-        newest_wins: when full, the oldest waiting item is dropped and counted instead of making the producer wait.
+        may_drop: whether an item may be dropped. When full, the oldest waiting item of this kind is dropped and counted
+            instead of making the producer wait, and other items wait beside it, at most ``_MOST_WAITING``.
     """
 
-    def __init__(self, size: int, newest_wins: bool) -> None:
-        self._queue: queue.Queue[Item | _Failure | _End] = queue.Queue(size)
-        self._newest_wins = newest_wins
+    def __init__(self, size: int, may_drop: Callable[[Item], bool] | None) -> None:
+        self._items: deque[Item | _Failure | _End] = deque()
+        self._size, self._may_drop = size, may_drop
+        self._changed = threading.Condition()
         self.dropped = 0
 
     def put(self, item: Item | _Failure | _End, stop: threading.Event) -> None:
         """Hand over; gives up when ``stop`` is set. The end and a failure never push an item out."""
-        pushes = self._newest_wins and not isinstance(item, (_End, _Failure))
-        while not stop.is_set():
-            try:
-                self._queue.put(item, block=not pushes, timeout=_POLL_S)
-                return
-            except queue.Full:
-                if pushes:
-                    self._drop_oldest()
+        with _waiting(), self._changed:
+            while not stop.is_set():
+                if self._has_room(item):
+                    self._items.append(item)
+                    self._changed.notify_all()
+                    return
+                self._changed.wait(_POLL_S)
 
-    def _drop_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
+    def _has_room(self, item: Item | _Failure | _End) -> bool:
+        if self._may_drop is None:
+            return len(self._items) < self._size
+        if isinstance(item, (_End, _Failure)) or not self._may_drop(item):
+            return len(self._items) < _MOST_WAITING
+        waiting = [place for place, other in enumerate(self._items) if self._drops(other)]
+        if len(waiting) >= self._size:
+            del self._items[waiting[0]]
             self.dropped += 1
-        except queue.Empty:
-            pass  # the consumer was faster
+        return True
 
-    def items(self, stop: threading.Event) -> Iterator[Item]:
-        """The items in order until the producer ends; raises what the producer raised."""
+    def _drops(self, item: Item | _Failure | _End) -> bool:
+        return self._may_drop is not None and not isinstance(item, (_End, _Failure)) and self._may_drop(item)
+
+    def items(
+        self, stop: threading.Event, check: Callable[[], None] | None = None, idle: Callable[[], None] | None = None
+    ) -> Iterator[Item]:
+        """The items in order until the producer ends; raises what the producer raised, or ``check``.
+
+        ``check`` is called again and again, ``idle`` after each ``_POLL_S`` without an item.
+        """
         while not stop.is_set():
-            try:
-                item = self._queue.get(timeout=_POLL_S)
-            except queue.Empty:
-                continue
+            with _waiting(), self._changed:
+                if not self._items:
+                    self._changed.wait(_POLL_S)
+                item = self._items.popleft() if self._items else None
+                self._changed.notify_all()
+            if check is not None:
+                check()
             if isinstance(item, _End):
                 return
             if isinstance(item, _Failure):
                 raise item.error
-            yield item
+            if item is not None:
+                yield item
+            elif idle is not None:
+                idle()
 
 
 class Stages:
-    """The threads of one run. Use as a context manager: leaving it stops and joins them all."""
+    """The threads of one run. Use as a context manager: leaving it stops and joins them all.
 
-    def __init__(self) -> None:
+    Args:
+        patience_s: how long a stage may work on one item; who reads the last stage meets ``StageStuckError`` after
+            that. The first stage is left to itself: how long a source may be silent is its own matter.
+        idle: called by who reads the last stage while nothing comes.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S, idle: Callable[[], None] | None = None) -> None:
+        self._idle = idle
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._watches: list[Watch] = []
+        self._patience_s = patience_s
 
-    def threaded(self, name: str, items: Iterable[Item], size: int, newest_wins: bool = False) -> Handed[Item]:
-        """Read ``items`` in a thread called ``name``, at most ``size`` ahead of the reader."""
-        handover: Handover[Item] = Handover(size, newest_wins)
-        thread = threading.Thread(target=self._work, args=(items, handover), name=name, daemon=True)
+    def threaded(
+        self,
+        name: str,
+        items: Iterable[Item],
+        size: int,
+        may_drop: Callable[[Item], bool] | None = None,
+    ) -> Handed[Item]:
+        """Read ``items`` in a thread called ``name``, at most ``size`` ahead of the reader; see ``Handover``."""
+        handover: Handover[Item] = Handover(size, may_drop)
+        watch = Watch(name) if self._threads else None
+        if watch is not None:
+            self._watches.append(watch)
+        thread = threading.Thread(target=self._work, args=(items, handover, watch), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-        return Handed(handover, self._stop)
+        return Handed(handover, self._stop, self._check, self._idle)
 
-    def _work(self, items: Iterable[Item], handover: Handover[Item]) -> None:
+    def _work(self, items: Iterable[Item], handover: Handover[Item], watch: Watch | None) -> None:
+        _here.watch = watch
         try:
             for item in items:
                 handover.put(item, self._stop)
@@ -101,29 +172,56 @@ class Stages:
             handover.put(_End(), self._stop)
         except BaseException as error:  # handed on with its traceback, whatever it is
             handover.put(_Failure(error), self._stop)
+        if watch is not None:
+            watch.busy_since_s = None
+
+    def _check(self) -> None:
+        now_s = time.monotonic()
+        for watch in self._watches:
+            since_s = watch.busy_since_s
+            if since_s is not None and now_s - since_s > self._patience_s:
+                raise StageStuckError(
+                    f"stage '{watch.name}' has been busy with one frame for {now_s - since_s:.0f} s; the run was "
+                    "ended, what was finished is kept; run again with a smaller picture or another --device"
+                )
 
     def __enter__(self) -> Stages:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        limit_s = time.monotonic() + _JOIN_S
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=max(0.0, limit_s - time.monotonic()))
 
 
 class Handed(Generic[Item]):
     """What a threaded stage gives: an iterable, and how many items were dropped on the way."""
 
-    def __init__(self, handover: Handover[Item], stop: threading.Event) -> None:
-        self._handover, self._stop = handover, stop
+    def __init__(
+        self,
+        handover: Handover[Item],
+        stop: threading.Event,
+        check: Callable[[], None],
+        idle: Callable[[], None] | None,
+    ) -> None:
+        self._handover, self._stop, self._check, self._idle = handover, stop, check, idle
 
     def __iter__(self) -> Iterator[Item]:
-        return self._handover.items(self._stop)
+        # Stages are read by stages; only the last one is read by a thread that is none, which then looks after them.
+        if getattr(_here, "watch", None) is not None:
+            return self._handover.items(self._stop)
+        return self._handover.items(self._stop, self._check, self._idle)
 
     @property
     def dropped(self) -> int:
-        """Items dropped so far (``newest_wins`` only)."""
+        """Items dropped so far (``may_drop`` only)."""
         return self._handover.dropped
+
+
+def everything(_: object) -> bool:
+    """For ``may_drop``: the newest wins."""
+    return True
 
 
 class Meter:
@@ -171,6 +269,12 @@ class Meter:
         with self._lock:
             recent = list(self._recent.get(name, ()))
         return float(np.percentile(recent, percent)) * 1000 if recent else None
+
+    def recent_ms(self, name: str) -> float | None:
+        """Median milliseconds per frame of the last ``_SHOWN`` frames, None if nothing was measured."""
+        with self._lock:
+            recent = list(islice(reversed(self._recent.get(name, ())), _SHOWN))
+        return float(np.median(recent)) * 1000 if recent else None
 
     def names(self) -> list[str]:
         """What was measured, in order of first use."""

@@ -9,7 +9,7 @@ stretch's edge frame, as the published code does at the start and the end of a v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ HIGHEST_RATE_HZ = 60.0
 """Highest frame rate that lifters are trained on; faster recordings are seen every n-th frame."""
 
 _INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
+_HELD_CONFIDENCE = 0.5  # of the last one
 _MIN_JOINTS = 4  # fewer keypoints in the target frame say nothing about a body
 _PARTS_OF_H36M = H36M_FROM_COCO != 0
 
@@ -80,7 +81,8 @@ class WindowBuffer:
         width, height = size_px
         self._focal = np.array([focal_px or assumed_focal_px(width, height)], np.float32)
         self._centre = np.array([[width / 2, height / 2]], np.float32)
-        self._offsets = (np.arange(window) - (window - 1 - lookahead)) * step
+        self._step, self._target = step, window - 1 - lookahead
+        self._offsets = (np.arange(window) - self._target) * step
         self._ahead = lookahead * step
         self._size = window * step + self._ahead + 1
         joints = len(COCO_17)
@@ -108,6 +110,48 @@ class WindowBuffer:
             self._bridge(int(joint), int(self._last_seen[joint]), now)
         self._last_seen[seen] = now
         return self._take(now - self._ahead)
+
+    def preview(self, lookahead: int) -> Due | None:
+        """The frame ``lookahead`` steps before the newest, with what is known of it now; nothing is taken out.
+
+        Its window ends with the newest frame, so that it belongs to a lifter (or a place of the full-sequence head)
+        with this look-ahead. Where the newest frames were not looked at, or the person was just lost, the window ends
+        with missing frames, and a target among them has the last known keypoints, marked as held.
+
+        Returns:
+            None if there is no such frame, or the person has been away for longer than ``MAX_GAP_S``.
+        """
+        newest = self._pushed - 1
+        number = newest - lookahead * self._step
+        seen = newest
+        while seen > max(0, newest - self._size + 1) and not self._seen(seen):
+            seen -= 1
+        if number < 0 or not self._seen(seen) or self._time_of(newest) - self._time_of(seen) > MAX_GAP_S + 1e-9:
+            return None
+        first, _ = self._stretch(seen)
+        if number < first:
+            return None
+        offsets = self._offsets - self._offsets[-1]
+        slots = np.clip(newest + offsets, first, newest) % self._size
+        pose = self._pose(number % self._size)
+        if pose.is_missing:
+            pose = self._held(number, min(seen, number))
+        return self._due_with(pose, slots, len(slots) - 1 - lookahead)
+
+    def _time_of(self, number: int) -> float:
+        return float(self._time[number % self._size])
+
+    def _held(self, number: int, seen: int) -> Pose2D:
+        """The frame ``number`` with the keypoints of the last one up to ``seen`` in which there are any."""
+        while seen > 0 and not self._seen(seen):
+            seen -= 1
+        before = self._pose(seen % self._size)
+        origin = np.where(before.origin == Origin.MISSING, Origin.MISSING, Origin.HELD).astype(np.uint8)
+        slot = number % self._size
+        score = (_HELD_CONFIDENCE * before.score).astype(np.float32)
+        return replace(
+            before, frame_index=int(self._frame[slot]), time_s=float(self._time[slot]), score=score, origin=origin
+        )
 
     def finish(self) -> list[Due]:
         """The source has ended: the frames that are still waiting for their look-ahead."""
@@ -140,28 +184,30 @@ class WindowBuffer:
             return Due(pose, None)
         first, last = self._stretch(number)
         slots = np.clip(number + self._offsets, first, last) % self._size
-        xy, score = coco17_to_h36m17(self._xy[slots], self._score[slots])
-        visible = score > 0
-        target = int(np.flatnonzero(self._offsets == 0)[0])
-        if visible[target].sum() < _MIN_JOINTS:
+        return self._due_with(pose, slots, self._target)
+
+    def _due_with(self, pose: Pose2D, slots: NDArray[np.intp], target: int) -> Due:
+        """A frame with the window of these slots [T], in which it has the place ``target``."""
+        _, score_now = coco17_to_h36m17(pose.xy_px, pose.score)
+        if (score_now > 0).sum() < _MIN_JOINTS:
             return Due(pose, None)
+        xy, score = coco17_to_h36m17(self._xy[slots], self._score[slots])
         if self._by_image:
             view, score = window_in_picture(self._xy[slots], self._score[slots], self._size_px)
             rotation = np.eye(3, dtype=np.float32)
         else:
-            views, rotations = view_of_person(xy[None], visible[None], self._focal, self._centre)
+            views, rotations = view_of_person(xy[None], score[None] > 0, self._focal, self._centre)
             view, rotation = views[0], rotations[0]
-        keypoints = np.concatenate([view, score[..., None]], -1)
         # A joint made of several has the provenance of its least certain part.
-        origin = np.where(_PARTS_OF_H36M, self._origin[slot], 0).max(1).astype(np.uint8)
+        origin = np.where(_PARTS_OF_H36M, pose.origin, 0).max(1).astype(np.uint8)
         window = Window(
             track_id=self.track_id,
             target_index=pose.frame_index,
             target_time_s=pose.time_s,
             time_s=self._time[slots],
-            keypoints=keypoints,
+            keypoints=np.concatenate([view, score[..., None]], -1),
             rotation=rotation,
-            score=score[target],
+            score=score_now,
             origin=origin,
         )
         return Due(pose, window)

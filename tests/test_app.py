@@ -76,11 +76,13 @@ def test_a_video_gives_all_results(tmp_path: Path, person, capsys) -> None:
         "poses2d.csv",
         "poses3d.csv",
         "poses3d.npz",
+        "poses3d_smooth.csv",
+        "poses3d_smooth.npz",
         "run.json",
     ]
-    assert frames_of(out) == frames_of(out, "poses2d.csv") == list(range(30))
+    assert frames_of(out) == frames_of(out, "poses3d_smooth.csv") == frames_of(out, "poses2d.csv") == list(range(30))
     table = rows(out)
-    assert list(table[0]) == ["frame", "time_s", "track_id", "joint", "x_m", "y_m", "z_m", "score", "origin"]
+    assert list(table[0]) == ["frame", "time_s", "track_id", "joint", "x_m", "y_m", "z_m", "score", "origin", "settled"]
     assert {row["origin"] for row in table} == {"measured"}
     times = video_times(out / "overlay.mp4")
     assert times == pytest.approx(regular_times(30), abs=0.001)

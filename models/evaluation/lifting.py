@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cards import Card
-from pipeline.errors import ConfigError, ModelError
-from pipeline.lift import Lifter, OnnxLifter
+from pipeline.lift import Lifter
 from pipeline.normalise import NORMALISATION
-from pipeline.runtime import Device
 from pipeline.skeletons import H36M_17
 from pipeline.types import Origin, Pose2D
 from pipeline.window import WindowBuffer, frame_step
 
 F32 = NDArray[np.float32]
-
-
-class SequenceLifter(OnnxLifter):
-    """A lifter whose poses come from the full-sequence head, read at one place of the window.
-
-    Args:
-        card: of kind 'lifter'.
-        lookahead: frames after the target; the head is read at ``window - 1 - lookahead``.
-        device, threads: as for ``OnnxLifter``.
-
-    Raises:
-        ConfigError: the look-ahead is not inside the window.
-        ModelError, DeviceError: as for ``OnnxLifter``.
-    """
-
-    def __init__(self, card: Card, lookahead: int, device: Device, threads: int = 0) -> None:
-        super().__init__(card, device, threads)
-        if not 0 <= lookahead < self.window:
-            raise ConfigError(
-                f"look-ahead {lookahead} is not inside the window of model {card.name}; use 0 to {self.window - 1}"
-            )
-        self.lookahead = lookahead
-
-    def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
-        if len(outputs) < 2:
-            raise ModelError(f"model {self.card.name} has no sequence output; it can't be judged at other look-aheads")
-        joints: NDArray[Any] = outputs[1][:, self.window - 1 - self.lookahead]
-        return joints
 
 
 def normalisation_of(lifter: Lifter) -> str:

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lifting import normalisation_of
 from models.metrics import procrustes
 from pipeline.detect.base import Detector
 from pipeline.errors import ConfigError
 from pipeline.lift import Lifter
-from pipeline.run import Pipeline, Result
+from pipeline.results import Result
+from pipeline.run import Pipeline, RunOptions
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
 from pipeline.types import Frame, Pose2D
@@ -147,7 +147,7 @@ def lift_view(view: View, detector: Detector, lifter: Lifter, focal_px: float | 
                 predicted[row] = pose.xyz_m[chosen]
 
     with closing(open_source(str(view.video))) as source:
-        Pipeline(source, detector, lifter, focal_px=focal_px, normalisation=normalisation_of(lifter)).run(take)
+        Pipeline(source, detector, lifter, options=RunOptions(focal_px=focal_px)).run(take)
     return predicted
 
 

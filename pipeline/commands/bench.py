@@ -10,15 +10,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.options import add_model_arguments, add_source_arguments, load_models
+from pipeline.commands.options import (
+    add_model_arguments,
+    add_motion_arguments,
+    add_source_arguments,
+    load_models,
+    run_options,
+)
+from pipeline.commands.outputs import Outputs
 from pipeline.commands.run import timings
 from pipeline.errors import ConfigError
-from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.run_json import write_run_json
-from pipeline.export.video import VideoSink
 from pipeline.pace import Paced
 from pipeline.render.compose import Composer
-from pipeline.run import Pipeline, Result, Statistics
+from pipeline.results import Statistics
+from pipeline.run import Pipeline
 from pipeline.sources import open_source
 
 
@@ -26,8 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``bench``."""
     add_source_arguments(parser)
     add_model_arguments(parser)
+    add_motion_arguments(parser)
     parser.add_argument("--live", action="store_true", help="play the recording like a camera: late frames are dropped")
     parser.add_argument("--no-video", action="store_true", help="neither draw nor encode")
+    parser.add_argument(
+        "--record", action="store_true", help="with --live: encode what is drawn, as 'run --record' does"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
 
 
@@ -47,10 +57,8 @@ def execute(options: argparse.Namespace) -> int:
         info = source.info
         composer = None if options.no_video else Composer(info.width_px, info.height_px)
         with closing(models.detector):
-            pipeline = Pipeline(
-                source, models.detector, models.lifter, composer, normalisation=models.lifter.normalisation
-            )
-            statistics = _measure(pipeline)
+            pipeline = Pipeline(source, models.detector, models.lifter, composer, run_options(options))
+            statistics = _measure(pipeline, options)
     figures = _figures(statistics)
     if options.json is not None:
         write_run_json(options.json, figures)
@@ -58,26 +66,13 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(pipeline: Pipeline) -> Statistics:
-    info = pipeline.source.info
+def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
+    composer = pipeline.composer
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with CsvPoses3D(folder / "poses3d.csv") as csv:
-            if pipeline.composer is None:
-                return pipeline.run(lambda result: _write(result, csv))
-            with VideoSink(folder / "overlay.mp4", *pipeline.composer.output_size, info.fps) as video:
-
-                def take(result: Result) -> None:
-                    _write(result, csv)
-                    if result.picture is not None:
-                        video.write((result.frame.time_s, result.picture))
-
-                return pipeline.run(take)
-
-
-def _write(result: Result, csv: CsvPoses3D) -> None:
-    for pose in result.poses3d:
-        csv.write(pose)
+        options = argparse.Namespace(**{"wide": False, "npz": False, **vars(options)})
+        size = composer.output_size if composer else None
+        with Outputs(Path(name), options, pipeline.source.info, size) as outputs:
+            return pipeline.run(outputs.take)
 
 
 def _figures(statistics: Statistics) -> dict[str, Any]:
@@ -90,6 +85,8 @@ def _figures(statistics: Statistics) -> dict[str, Any]:
         "frames": statistics.frames,
         "frames_with_person": statistics.frames_with_person,
         "dropped_frames": statistics.dropped,
+        "pictures": statistics.pictures,
+        "not_drawn": statistics.not_drawn,
         "peak_memory_mb": round(_peak_memory_mb(), 1),
     }
 
@@ -104,7 +101,8 @@ def _table(figures: dict[str, Any]) -> str:
         return "-" if value is None else f"{value:.1f} {unit}"
 
     lines = [
-        f"{figures['frames']} frames ({figures['dropped_frames']} dropped), {figures['fps']:.1f} frames/s, latency "
+        f"{figures['frames']} frames ({figures['dropped_frames']} dropped, {figures['pictures']} drawn), "
+        f"{figures['fps']:.1f} frames/s, latency "
         f"{shown(figures['latency_ms_median'], 'ms')} (median), {shown(figures['latency_ms_p95'], 'ms')} (95 %), "
         f"peak memory {figures['peak_memory_mb']:.0f} MB",
         f"{'stage':10}{'ms per frame (median)':>24}{'share of the work':>20}",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from dataclasses import dataclass
 
 from pipeline.cards import Card, find_card, list_cards
 from pipeline.detect import DETECTORS, Detector, create_detector
 from pipeline.errors import ConfigError
 from pipeline.lift import OnnxLifter
+from pipeline.run import RunOptions
 from pipeline.runtime import parse_device
+from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.sources import Source, open_source
 from pipeline.sources.live_options import LiveOptions, parse_size
 
 DEFAULT_MODEL = "lift-27"
+
+LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
+"""Frames that a live picture is behind the newest one, by ``--latency``; None: the lifter's whole look-ahead."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,48 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--mirror", action="store_true", help="for a camera that delivers mirror images")
     group.add_argument("--reconnect", action="store_true", help="come back after a camera or stream has broken off")
     group.add_argument("--timeout", type=float, default=10.0, metavar="S", help="longest silence (default 10)")
+
+
+def add_motion_arguments(parser: argparse.ArgumentParser) -> None:
+    """How poses are made from keypoints."""
+    group = parser.add_argument_group("delay and calm")
+    group.add_argument(
+        "--latency",
+        default="low",
+        metavar="NAME",
+        help="live: low shows the newest frame at once, balanced 3 frames later, best the settled pose (default: low)",
+    )
+    group.add_argument(
+        "--smooth",
+        default="light",
+        metavar="NAME",
+        help=f"smoothing of what is drawn: {', '.join(PRESETS)} (default: light); raw values are always written too",
+    )
+    group.add_argument(
+        "--detect-every", type=int, default=1, metavar="N", help="look for joints in every Nth frame only (default 1)"
+    )
+    group.add_argument("--keep-swaps", action="store_true", help="do not repair left/right swaps of the detector")
+
+
+def run_options(options: argparse.Namespace, scale: float = 1.0, focal_px: float | None = None) -> RunOptions:
+    """What ``add_motion_arguments`` declares, for the pipeline.
+
+    Raises:
+        ConfigError: a value is not valid.
+    """
+    if options.latency not in LOOKAHEADS:
+        near = difflib.get_close_matches(options.latency.lower(), LOOKAHEADS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"--latency {options.latency!r} is not known; {hint}there are: {', '.join(LOOKAHEADS)}")
+    find_preset(options.smooth)
+    return RunOptions(
+        scale=scale,
+        focal_px=focal_px,
+        smooth=options.smooth,
+        repair_swaps=not options.keep_swaps,
+        detect_every=options.detect_every,
+        show_lookahead=LOOKAHEADS[options.latency],
+    )
 
 
 def open_from(options: argparse.Namespace) -> Source:

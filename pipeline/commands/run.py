@@ -15,25 +15,26 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pipeline.commands.live_view import LiveView
 from pipeline.commands.options import (
     Models,
     add_live_arguments,
     add_model_arguments,
+    add_motion_arguments,
     add_source_arguments,
     load_models,
     open_from,
+    run_options,
 )
+from pipeline.commands.outputs import Outputs, result_names, wants_video
 from pipeline.errors import ConfigError, PoseStrideError
-from pipeline.export.csv_poses2d import CsvPoses2D
-from pipeline.export.csv_poses3d import CsvPoses3D
-from pipeline.export.npz import NpzPoses3D
 from pipeline.export.output_folder import prepare_output
 from pipeline.export.run_json import write_run_json
-from pipeline.export.video import VideoSink
 from pipeline.place import height_scale
 from pipeline.render.compose import Composer
 from pipeline.render.screen import Screen, display_problem
-from pipeline.run import Pipeline, Result, Statistics
+from pipeline.results import DELAYS, Result, Statistics
+from pipeline.run import Pipeline
 from pipeline.sources import Source
 from pipeline.sources.live import state_of
 from pipeline.window import MAX_GAP_S
@@ -46,13 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     add_live_arguments(parser)
     add_model_arguments(parser)
+    add_motion_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: out/<source>)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
     parser.add_argument("--height", type=float, metavar="M", help="the person's height in metres, for metric scale")
     parser.add_argument("--focal-px", type=float, metavar="F", help="the camera's focal length in pixels, if known")
     parser.add_argument("--wide", action="store_true", help="CSV with one row per frame instead of one per joint")
     parser.add_argument("--npz", action="store_true", help="also write poses3d.npz")
-    parser.add_argument("--no-video", action="store_true", help="do not write overlay.mp4")
+    parser.add_argument("--no-video", action="store_true", help="recordings: do not write overlay.mp4")
+    parser.add_argument("--record", action="store_true", help="cameras and streams: write overlay.mp4 (key r: later)")
     parser.add_argument("--no-display", action="store_true", help="no window (cameras open one if there is a screen)")
 
 
@@ -65,31 +68,28 @@ def execute(options: argparse.Namespace) -> int:
     scale = 1.0 if options.height is None else height_scale(options.height)
     if options.focal_px is not None and not options.focal_px > 0:
         raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
+    motion = run_options(options, scale, options.focal_px)
     started = time.time()
     with closing(open_from(options)) as source:
-        folder = options.out or Path("out") / _folder_name(source.info.name)
-        prepare_output(folder, _result_names(options), options.overwrite)
+        info = source.info
+        folder = options.out or Path("out") / _folder_name(info.name)
+        prepare_output(folder, result_names(options, info.live), options.overwrite)
         models = load_models(options)
-        show = source.info.live and not options.no_display and _can_show()
-        composer = Composer(source.info.width_px, source.info.height_px) if show or not options.no_video else None
-        pipeline = Pipeline(
-            source,
-            models.detector,
-            models.lifter,
-            composer,
-            scale,
-            options.focal_px,
-            models.lifter.normalisation,
-        )
-        status, failure = "complete", None
+        print(f"running on {models.lifter.choice}", file=sys.stderr)
+        show = info.live and not options.no_display and _can_show()
+        draws = show or wants_video(options, info.live)
+        composer = Composer(info.width_px, info.height_px) if draws else None
+        pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
+        status, failure, not_recorded = "complete", None, 0
         with closing(models.detector), _stop_on_interrupt(pipeline) as interrupted:
             try:
-                _write_results(pipeline, folder, options, show)
+                not_recorded = _write_results(pipeline, folder, options, show)
             except PoseStrideError as error:
                 status, failure = "failed", error
         if interrupted() and failure is None:
             status = "interrupted"
         report = _report(options, source, models, pipeline.statistics, status, started)
+        report["counts"]["not_recorded"] = not_recorded
         if failure is not None:
             report["error"] = str(failure)
         try:
@@ -99,17 +99,8 @@ def execute(options: argparse.Namespace) -> int:
                 raise
         if failure is not None:
             raise failure
-    print(_summary(folder, options, pipeline.statistics, status))
+    print(_summary(folder, result_names(options, info.live), pipeline.statistics, status))
     return 130 if status == "interrupted" else 0
-
-
-def _result_names(options: argparse.Namespace) -> list[str]:
-    names = ["poses3d.csv", "poses2d.csv"]
-    if options.npz:
-        names.append("poses3d.npz")
-    if not options.no_video:
-        names.append("overlay.mp4")
-    return [*names, "run.json"]
 
 
 def _folder_name(source_name: str) -> str:
@@ -143,37 +134,26 @@ def _stop_on_interrupt(pipeline: Pipeline) -> Iterator[Any]:
         signal.signal(signal.SIGINT, before)
 
 
-def _write_results(pipeline: Pipeline, folder: Path, options: argparse.Namespace, show: bool) -> None:
-    info = pipeline.source.info
+def _write_results(pipeline: Pipeline, folder: Path, options: argparse.Namespace, show: bool) -> int:
+    """Run; returns how many pictures a recording had no time for."""
+    info, composer = pipeline.source.info, pipeline.composer
     with ExitStack() as stack:
-        csv3d = stack.enter_context(CsvPoses3D(folder / "poses3d.csv", wide=options.wide))
-        csv2d = stack.enter_context(CsvPoses2D(folder / "poses2d.csv", wide=options.wide))
-        npz = stack.enter_context(NpzPoses3D(folder / "poses3d.npz")) if options.npz else None
-        video = None
-        if not options.no_video and pipeline.composer is not None:
-            width, height = pipeline.composer.output_size
-            video = stack.enter_context(
-                VideoSink(folder / "overlay.mp4", width, height, info.fps, audio_from=info.audio_path)
-            )
-        screen = stack.enter_context(Screen("PoseStride")) if show else None
+        outputs = stack.enter_context(Outputs(folder, options, info, composer.output_size if composer else None))
+        view = None
+        if show:
+            view = LiveView(stack.enter_context(Screen("PoseStride")), pipeline, outputs, folder)
         progress = stack.enter_context(
             tqdm(total=info.frame_count, unit="frame", desc=info.name, disable=not sys.stderr.isatty())
         )
 
         def take(result: Result) -> None:
-            for pose3d in result.poses3d:
-                csv3d.write(pose3d)
-                if npz is not None:
-                    npz.write(pose3d)
-            for pose2d in result.poses2d:
-                csv2d.write(pose2d)
-            if video is not None and result.picture is not None:
-                video.write((result.frame.time_s, result.picture))
-            if screen is not None and result.picture is not None and not screen.show(result.picture):
-                pipeline.stop()
-            progress.update()
+            outputs.take(result)
+            if view is not None:
+                view.take(result)
+            progress.update(result.settled)
 
-        pipeline.run(take)
+        pipeline.run(take, view.idle if view is not None else None)
+    return outputs.not_recorded
 
 
 def _report(
@@ -203,7 +183,12 @@ def _report(
             if isinstance(value, (str, int, float, bool, Path, type(None)))
         },
         "models": {
-            "lifter": {"name": card.name, "sha256": card.sha256, "provider": models.lifter.provider},
+            "lifter": {
+                "name": card.name,
+                "sha256": card.sha256,
+                "provider": models.lifter.provider,
+                "device": models.lifter.choice,
+            },
             "detector": {"name": options.detector},
         },
         "conventions": {
@@ -217,6 +202,8 @@ def _report(
             "frames_with_person": statistics.frames_with_person,
             "people": len(statistics.tracks),
             "dropped_frames": statistics.dropped,
+            "pictures": statistics.pictures,
+            "not_drawn": statistics.not_drawn,
         },
         "timings": {"started_unix_s": round(started, 3), "wall_s": round(statistics.wall_s, 3), **timings(statistics)},
         "versions": {"python": platform.python_version(), **_versions()},
@@ -234,10 +221,11 @@ def timings(statistics: Statistics) -> dict[str, Any]:
         "fps": round(statistics.fps, 2),
         "latency_ms_median": rounded(meter.median_ms("latency")),
         "latency_ms_p95": rounded(meter.percentile_ms("latency", 95)),
+        "settled_ms_median": rounded(meter.median_ms("settled")),
         "stages": {
             name: {"ms_median": rounded(meter.median_ms(name)), "seconds_total": round(meter.total_s(name), 3)}
             for name in meter.names()
-            if name != "latency"
+            if name not in DELAYS
         },
     }
 
@@ -252,7 +240,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _summary(folder: Path, options: argparse.Namespace, statistics: Statistics, status: str) -> str:
+def _summary(folder: Path, names: list[str], statistics: Statistics, status: str) -> str:
     measured = timings(statistics)
     latency = measured["latency_ms_median"]
     lines = [
@@ -263,5 +251,5 @@ def _summary(folder: Path, options: argparse.Namespace, statistics: Statistics, 
     ]
     if statistics.frames and not statistics.frames_with_person:
         lines.append("no person was found in any frame: the CSV rows are empty; try --detector accurate")
-    lines += [f"  {folder / name}" for name in _result_names(options)]
+    lines += [f"  {folder / name}" for name in names]
     return "\n".join(lines)

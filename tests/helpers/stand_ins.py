@@ -48,15 +48,27 @@ class NumberingLifter:
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         self.batches.append(len(windows))
-        return [
-            Pose3D(
-                w.track_id,
-                w.target_index,
-                w.target_time_s,
-                np.full((17, 3), w.target_index, np.float32),
-                w.score,
-                w.origin,
-                True,
-            )
-            for w in windows
-        ]
+        return [_numbered(window, settled=True) for window in windows]
+
+
+class NumberingPreviewLifter(NumberingLifter):
+    """Gives provisional poses too; half a frame is added to their numbers."""
+
+    def lift_both(
+        self, windows: list[Window], newest: list[Window], lookahead: int
+    ) -> tuple[list[Pose3D], list[Pose3D]]:
+        assert lookahead < self.lookahead
+        return self(windows), [_numbered(window, settled=False) for window in newest]
+
+
+def _numbered(window: Window, settled: bool) -> Pose3D:
+    number = window.target_index + (0.0 if settled else 0.5)
+    return Pose3D(
+        window.track_id,
+        window.target_index,
+        window.target_time_s,
+        np.full((17, 3), number, np.float32),
+        window.score,
+        window.origin,
+        settled,
+    )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import app
-from models.evaluation.lifting import SequenceLifter, lift_clip
+from models.evaluation.lifting import lift_clip
 from models.evaluation.on_mocap import CONDITIONS
 from pipeline.cards import WEIGHTS_DIR, find_card
 from pipeline.errors import ConfigError
-from pipeline.lift import OnnxLifter
+from pipeline.lift import OnnxLifter, SequenceLifter
 from pipeline.runtime import Device
 from pipeline.skeletons import H36M_17
 from tests.helpers.mocap import write_mocap

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.errors import ModelError, SourceError
 from pipeline.render.compose import Composer
-from pipeline.run import Pipeline, Result
+from pipeline.results import Result
+from pipeline.run import Pipeline, RunOptions
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Frame, Origin
@@ -21,7 +22,7 @@ def walker(frames: int = 50, **options) -> SyntheticSource:
 
 
 def results(source, lifter=None, composer=None, **options) -> tuple[list[Result], Pipeline]:
-    pipeline = Pipeline(source, TrueDetector(source), lifter or NumberingLifter(), composer, **options)
+    pipeline = Pipeline(source, TrueDetector(source), lifter or NumberingLifter(), composer, RunOptions(**options))
     out: list[Result] = []
     pipeline.run(out.append)
     return out, pipeline
@@ -124,13 +125,12 @@ def test_frames_read_before_a_failure_keep_their_rows() -> None:
 
 
 def test_a_failing_room_ends_the_run_and_its_threads() -> None:
-    def broken(windows):
-        raise ModelError("values are not finite")
+    class Broken(NumberingLifter):
+        def __call__(self, windows):
+            raise ModelError("values are not finite")
 
-    lifter = NumberingLifter()
     source = walker(60)
-    pipeline = Pipeline(source, TrueDetector(source), lifter)
-    pipeline._by_frame = broken  # type: ignore[method-assign]
+    pipeline = Pipeline(source, TrueDetector(source), Broken())
     before = threading.active_count()
     with pytest.raises(ModelError, match="not finite"):
         pipeline.run(lambda result: None)

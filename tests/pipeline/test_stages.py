@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from pipeline.stages import Meter, Stages
+from pipeline.errors import StageStuckError
+from pipeline.stages import Meter, Stages, everything
 
 
 def test_items_keep_their_order_through_several_stages() -> None:
@@ -42,7 +43,7 @@ def test_newest_wins_drops_and_counts() -> None:
         produced.set()
 
     with Stages() as stages:
-        frames = stages.threaded("camera", producer(), 1, newest_wins=True)
+        frames = stages.threaded("camera", producer(), 1, everything)
         iterator = iter(frames)
         assert produced.wait(5)
         assert list(iterator) == [99] and frames.dropped == 99
@@ -81,3 +82,51 @@ def test_meter_is_bounded() -> None:
     for _ in range(10_000):
         meter.add("x", 0.001)
     assert len(meter._recent["x"]) == Meter._KEEP and meter.total_s("x") == pytest.approx(10)
+
+
+def test_a_stage_that_does_not_come_back_is_named() -> None:
+    release = threading.Event()
+
+    def stuck(items):
+        for item in items:
+            if item == 2:
+                release.wait(20)
+            yield item
+
+    with Stages(patience_s=0.2) as stages:
+        first = stages.threaded("source", range(5), 2)
+        second = stages.threaded("detect", stuck(first), 2)
+        last = stages.threaded("draw", (item for item in second), 2)
+        got = []
+        with pytest.raises(StageStuckError, match="stage 'detect'"):
+            for item in last:
+                got.append(item)
+        release.set()
+    assert got == [0, 1]
+
+
+def test_a_silent_source_is_not_a_stuck_stage() -> None:
+    def slow():
+        for item in range(3):
+            time.sleep(0.3)
+            yield item
+
+    with Stages(patience_s=0.1) as stages:
+        first = stages.threaded("source", slow(), 2)
+        assert list(stages.threaded("detect", (item for item in first), 2)) == [0, 1, 2]
+
+
+def test_only_what_may_be_dropped_is_dropped() -> None:
+    """Even numbers may be dropped, odd ones may not; nobody reads until all were handed over."""
+    produced = threading.Event()
+
+    def producer():
+        yield from range(100)
+        produced.set()
+
+    with Stages() as stages:
+        items = stages.threaded("a", producer(), 1, lambda item: item % 2 == 0)
+        iterator = iter(items)
+        assert produced.wait(5)
+        got = list(iterator)
+    assert got == [*range(1, 97, 2), 97, 98, 99] and items.dropped == 49

@@ -1,0 +1,61 @@
+"""The window of a live run: pictures out, keys in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.commands.outputs import Outputs
+from pipeline.errors import ExportError
+from pipeline.export.snapshot import save_snapshot
+from pipeline.render.screen import Command, Screen
+from pipeline.results import Result
+from pipeline.run import Pipeline
+from pipeline.sources.live import state_of
+from pipeline.sources.live_options import LivePhase
+
+
+class LiveView:
+    """Shows results on a screen and does what its keys ask for.
+
+    Args:
+        screen: open.
+        pipeline: is stopped by the quit key; its composer is mirrored by the mirror key.
+        outputs: record on demand.
+        folder: for snapshots.
+    """
+
+    def __init__(self, screen: Screen, pipeline: Pipeline, outputs: Outputs, folder: Path) -> None:
+        self._screen, self._pipeline, self._outputs, self._folder = screen, pipeline, outputs, folder
+        self._phase: LivePhase | None = None
+
+    def take(self, result: Result) -> None:
+        """Show the result's picture, if it has one."""
+        if result.picture is not None:
+            self._screen.recording = self._outputs.recording
+            self._do(self._screen.show(result.picture))
+
+    def idle(self) -> None:
+        """No result has come for a moment: keep the window alive and say why, if the source knows."""
+        state = state_of(self._pipeline.source)
+        if state is not None and state.phase is not self._phase:
+            self._phase = state.phase
+            if state.phase is LivePhase.RECONNECTING:
+                self._screen.say(f"reconnecting: {state.message}", float("inf"))
+            elif state.reconnects:
+                self._screen.say("connected again")
+        self._do(self._screen.wait(0.0))
+
+    def _do(self, command: Command | None) -> None:
+        composer = self._pipeline.composer
+        if command is Command.QUIT:
+            self._pipeline.stop()
+        elif command is Command.MIRROR and composer is not None:
+            composer.mirror = not composer.mirror
+        elif command is Command.RECORD:
+            self._screen.say(self._outputs.toggle_recording())
+            self._screen.recording = self._outputs.recording
+        elif command is Command.SNAPSHOT and self._screen.picture is not None:
+            try:
+                self._screen.say(f"saved {save_snapshot(self._folder, self._screen.picture).name}")
+            except ExportError as error:  # a picture less is no reason to end a run
+                self._screen.say(str(error), 6.0)

@@ -1,0 +1,87 @@
+"""A sink that works in a thread of its own and never makes the writer wait: recording must not slow a live run."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+from pipeline.export.base import Sink
+from pipeline.export.part_file import ClosesItself
+
+Item = TypeVar("Item")
+
+_CLOSE_S = 60.0
+
+
+class BackgroundSink(ClosesItself, Generic[Item]):
+    """Hands items to another sink from a thread.
+
+    Args:
+        sink: takes the items; opened by the caller, closed by this.
+        most_waiting: items that may wait; one that finds no room is dropped and counted.
+
+    Attributes:
+        dropped: items that found no room.
+    """
+
+    def __init__(self, sink: Sink[Item], most_waiting: int) -> None:
+        self._sink, self._most = sink, max(1, most_waiting)
+        self._items: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._ending = False
+        self._error: Exception | None = None
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._work, name="record", daemon=True)
+        self._thread.start()
+
+    def write(self, item: Item) -> None:
+        """Leave an item to the thread.
+
+        Raises:
+            ExportError: the sink could not write one before.
+        """
+        with self._changed:
+            self._raise()
+            if len(self._items) >= self._most:
+                self.dropped += 1
+                return
+            self._items.append(item)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Write what waits and complete the file. Calling it again does nothing.
+
+        Raises:
+            ExportError: the sink could not write or be completed.
+        """
+        with self._changed:
+            if self._ending:
+                return
+            self._ending = True
+            self._changed.notify()
+        self._thread.join(_CLOSE_S)
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _work(self) -> None:
+        try:
+            try:
+                while (item := self._next()) is not None:
+                    self._sink.write(item)
+            finally:
+                self._sink.close()
+        except Exception as error:  # met by the next ``write`` or by ``close``
+            self._error = error
+
+    def _next(self) -> Item | None:
+        with self._changed:
+            while not self._items:
+                if self._ending:
+                    return None
+                self._changed.wait()
+            return self._items.popleft()

@@ -1,0 +1,241 @@
+"""The live policy: two tiers, sparse detection, drops, the latency meter."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.render.compose import Composer
+from pipeline.results import Result
+from pipeline.run import Pipeline, RunOptions
+from pipeline.sources import SyntheticSource
+from pipeline.sources.synthetic import SyntheticOptions
+from pipeline.types import Frame, Origin, Pose2D, Pose3D
+from tests.helpers.stand_ins import NumberingLifter, NumberingPreviewLifter, TrueDetector
+
+SIZE = (160, 120)
+
+
+class Live(SyntheticSource):
+    """A live source that delivers a frame when the one before has been shown, so that nothing is dropped."""
+
+    def __init__(self, frames: int, **options) -> None:
+        super().__init__(SyntheticOptions(frames=frames, width_px=SIZE[0], height_px=SIZE[1], **options))
+        self.shown = threading.Semaphore(1)
+
+    @property
+    def info(self):
+        return replace(super().info, live=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            assert self.shown.acquire(timeout=10)
+            yield frame
+
+
+def play(source: Live, lifter=None, lookahead: int = 0, **options) -> tuple[list[Result], Pipeline]:
+    pipeline = Pipeline(
+        source,
+        TrueDetector(source),
+        lifter or NumberingPreviewLifter(),
+        Composer(*SIZE),
+        RunOptions(show_lookahead=lookahead, **options),
+    )
+    out: list[Result] = []
+    newest = -1
+
+    def take(result: Result) -> None:
+        nonlocal newest
+        out.append(result)
+        if not result.settled or newest < 0:
+            newest = result.frame.index
+            source.shown.release()
+
+    # With a look-ahead of n the first picture comes after n + 1 frames.
+    for _ in range(lookahead):
+        source.shown.release()
+    pipeline.run(take)
+    return out, pipeline
+
+
+@pytest.mark.parametrize("lookahead", [0, 3])
+def test_the_newest_frame_is_shown_at_once_and_settles_later(lookahead: int) -> None:
+    out, pipeline = play(Live(40), lookahead=lookahead)
+    settled, shown = [r for r in out if r.settled], [r for r in out if not r.settled]
+    assert [r.frame.index for r in settled] == list(range(40))
+    assert [r.frame.index for r in shown] == list(range(40 - lookahead))
+    assert all((r.poses3d[0].xyz_m == r.frame.index).all() and r.poses3d[0].settled for r in settled)
+    assert all((r.poses3d[0].xyz_m == r.frame.index + 0.5).all() and not r.poses3d[0].settled for r in shown)
+    assert all(r.picture is None for r in settled) and all(r.picture is not None for r in shown)
+    assert all(r.poses2d[0].frame_index == r.frame.index for r in out)
+    # A frame settles when the thirteenth frame after it is in.
+    order = [(r.settled, r.frame.index) for r in out]
+    assert order.index((True, 5)) > order.index((False, 18 - lookahead))
+    assert pipeline.statistics.frames == 40 and pipeline.statistics.pictures == 40 - lookahead
+    assert pipeline.statistics.meter.median_ms("settled") is not None
+
+
+def test_with_the_whole_look_ahead_the_settled_pose_is_drawn() -> None:
+    source = Live(30)
+    for _ in range(40):
+        source.shown.release()
+    pipeline = Pipeline(source, TrueDetector(source), NumberingLifter(), Composer(*SIZE), RunOptions(show_lookahead=13))
+    out: list[Result] = []
+    pipeline.run(out.append)
+    assert all(r.settled and r.picture is not None for r in out)
+
+
+def test_without_a_picture_there_are_no_provisional_poses() -> None:
+    source = Live(30)
+    for _ in range(40):
+        source.shown.release()
+    pipeline = Pipeline(source, TrueDetector(source), NumberingPreviewLifter(), None, RunOptions(show_lookahead=0))
+    out: list[Result] = []
+    pipeline.run(out.append)
+    assert out and all(r.settled for r in out)
+
+
+def test_a_lifter_without_provisional_poses_is_refused() -> None:
+    source = Live(3)
+    with pytest.raises(ConfigError, match="--latency best"):
+        Pipeline(source, TrueDetector(source), NumberingLifter(), Composer(*SIZE), RunOptions(show_lookahead=0))
+
+
+@pytest.mark.parametrize("every", [2, 3, 5])
+def test_sparse_detection_holds_what_is_shown_and_fills_what_settles(every: int) -> None:
+    source = Live(41)
+    out, pipeline = play(source, detect_every=every)
+    for result in out:
+        looked_at = result.frame.index % every == 0
+        origin = set(result.poses3d[0].origin.tolist())
+        if looked_at:
+            assert origin == {Origin.MEASURED}
+        elif result.settled and result.frame.index < 40 - 40 % every:
+            assert origin == {Origin.INTERPOLATED}, result.frame.index
+        elif not result.settled:
+            assert origin == {Origin.HELD}
+            assert (result.poses2d[0].xy_px == source.truth_coco_px(result.frame.index // every * every)).all()
+    assert len([r for r in out if not r.settled]) == 41
+    assert pipeline.statistics.meter.total_s("detect") > 0
+
+
+def test_a_person_who_leaves_is_held_briefly_and_then_gone() -> None:
+    out, _ = play(Live(60, absent=((20, 40),), fps=30))
+    shown = {r.frame.index: r.poses3d[0] for r in out if not r.settled}
+    assert (shown[22].origin == Origin.HELD).all()
+    assert all(shown[n].is_missing for n in range(29, 40)) and not shown[40].is_missing
+    settled = {r.frame.index: r.poses3d[0] for r in out if r.settled}
+    assert [n for n in settled if settled[n].is_missing] == list(range(20, 40))
+
+
+def test_a_slow_screen_delays_neither_rows_nor_frames() -> None:
+    source = Live(60)
+    for _ in range(100):
+        source.shown.release()
+    pipeline = Pipeline(source, Paced(source), NumberingPreviewLifter(), Composer(*SIZE), RunOptions(show_lookahead=0))
+    rows, pictures = [], []
+
+    def take(result: Result) -> None:
+        if result.settled:
+            rows.append(result.frame.index)
+        else:
+            pictures.append(result.frame.index)
+            time.sleep(0.02)
+
+    pipeline.run(take)
+    statistics = pipeline.statistics
+    assert rows == sorted(rows) and len(rows) == 60 - statistics.dropped
+    assert pictures == sorted(pictures)
+    assert len(pictures) + statistics.not_drawn == len(rows) and statistics.not_drawn > 0
+
+
+class Paced(TrueDetector):
+    """Takes a millisecond, so that the source is not much faster than everything else."""
+
+    def __call__(self, frame: Frame) -> list[Pose2D]:
+        time.sleep(0.001)
+        return super().__call__(frame)
+
+
+# ---- latency
+
+
+class Clocked(Live):
+    """Shows its own clock: the last row of the picture holds the time of its capture."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            image = np.zeros((480, 640, 3), np.uint8)
+            image[-1].reshape(-1)[:8] = np.frombuffer(np.float64(time.perf_counter()).tobytes(), np.uint8)
+            yield Frame(frame.index, frame.time_s, image)
+
+    @property
+    def info(self):
+        return replace(super().info, width_px=640, height_px=480)
+
+
+def shown_clock_s(picture: np.ndarray) -> float:
+    """The clock in a composed picture; the picture part lies on the left and is not scaled."""
+    return float(np.frombuffer(picture[479, :640].reshape(-1)[:8].tobytes(), np.float64)[0])
+
+
+class Slow(NumberingPreviewLifter):
+    def lift_both(self, windows, newest, lookahead):
+        time.sleep(0.03)
+        return super().lift_both(windows, newest, lookahead)
+
+
+@pytest.mark.parametrize("lookahead", [0, 3])
+def test_the_meter_agrees_with_a_clock_in_the_picture(lookahead: int) -> None:
+    class NobodySlowly:
+        def __call__(self, frame: Frame) -> list[Pose2D]:
+            time.sleep(0.02)
+            return []
+
+        def close(self) -> None: ...
+
+    source = Clocked(20)
+    for _ in range(lookahead):
+        source.shown.release()
+    pipeline = Pipeline(source, NobodySlowly(), Slow(), Composer(640, 480), RunOptions(show_lookahead=lookahead))
+    seen_s: list[float] = []
+    meant_s: list[float] = []
+
+    def take(result: Result) -> None:
+        if result.picture is not None:
+            seen_s.append(time.perf_counter() - shown_clock_s(result.picture))
+            meant_s.append(0.05 * (lookahead + 1))
+            source.shown.release()
+
+    pipeline.run(take)
+    measured_ms = pipeline.statistics.meter.median_ms("latency")
+    assert measured_ms is not None and len(seen_s) == 20 - lookahead
+    # Both clocks start at the capture and stop in the same call; only the bookkeeping between them differs.
+    assert measured_ms == pytest.approx(1000 * float(np.median(seen_s)), abs=5)
+    assert measured_ms > 1000 * 0.05
+
+
+def test_smoothed_poses_are_drawn_and_raw_ones_kept() -> None:
+    def tremble(poses: list[Pose3D]) -> list[Pose3D]:
+        return [replace(pose, xyz_m=np.full((17, 3), 0.01 * (-1) ** pose.frame_index, np.float32)) for pose in poses]
+
+    class Trembling(NumberingPreviewLifter):
+        def __call__(self, windows):
+            return tremble(super().__call__(windows))
+
+        def lift_both(self, windows, newest, lookahead):
+            return self(windows), tremble(super().lift_both([], newest, lookahead)[1])
+
+    out, _ = play(Live(40), Trembling(), smooth="strong")
+    for kind in (True, False):
+        raw = np.array([r.poses3d[0].xyz_m[5, 0] for r in out if r.settled is kind])
+        smooth = np.array([r.smoothed[0].xyz_m[5, 0] for r in out if r.settled is kind and r.smoothed])
+        assert len(raw) == len(smooth) == 40
+        assert np.abs(np.diff(raw)).min() == pytest.approx(0.02)
+        assert np.abs(np.diff(smooth[5:])).max() < 0.008
