@@ -1,0 +1,89 @@
+"""Put the figures of ``app.py evaluate`` into a lifter's card.
+
+    python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --json figures.json
+    python -m models.card_figures weights/lift-27.json figures.json [more.json ...]
+
+Only figures of the very weights that the card describes are taken, so a card never quotes another model's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.cards import read_card
+from pipeline.errors import ConfigError
+
+_CONDITION_KEYS = (
+    "mpjpe_mm",
+    "p_mpjpe_mm",
+    "n_mpjpe_mm",
+    "mpjve_mm",
+    "acceleration_error_mm",
+    "bone_length_variation_percent",
+    "upper_body_mpjpe_mm",
+    "upper_body_p_mpjpe_mm",
+)
+_VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
+
+
+def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
+    if "views" in result:
+        figures: dict[str, Any] = {
+            "detector": result["detector"],
+            **{view: _picked(scores, _VIEW_KEYS) for view, scores in result["views"].items()},
+            "average": _picked(result["average"], _VIEW_KEYS),
+        }
+    else:
+        protocol = result["protocol"]
+        figures = {"people": protocol["people"], "clips": protocol["clips"]}
+        figures |= {name: _picked(result[name], _CONDITION_KEYS) for name in protocol["conditions"]}
+    if "lookaheads" in result:
+        figures["full_sequence_head_by_lookahead"] = {
+            str(entry["lookahead"]): _picked(entry.get("average", entry), (*_CONDITION_KEYS[:4], *_VIEW_KEYS[1:]))
+            for entry in result["lookaheads"]
+        }
+    return figures
+
+
+def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
+    """Write the figures of these files into the card; returns the names of the data sets that it has figures of.
+
+    Raises:
+        ConfigError: a file holds no figures of this card's weights.
+        ModelError: the card is not valid.
+    """
+    card = json.loads(card_path.read_text())
+    for path in figure_files:
+        data = json.loads(path.read_text())
+        own = [r for r in data.get("results", [data]) if r.get("model", {}).get("sha256") == card["sha256"]]
+        if not own:
+            raise ConfigError(
+                f"{path} has no figures of the weights {card['name']} (SHA-256 {card['sha256'][:12]}...); "
+                "run evaluate again with these weights"
+            )
+        for result in own:
+            card["metrics"][result["data"]] = figures_for_card(result)
+    card_path.write_text(json.dumps(card, indent=2) + "\n")
+    read_card(card_path)
+    return list(card["metrics"])
+
+
+def _picked(source: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: source[key] for key in keys if key in source}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of ``python -m models.card_figures``."""
+    parser = argparse.ArgumentParser(prog="card_figures", description=__doc__.splitlines()[0])
+    parser.add_argument("card", type=Path, help="card of a lifter (.json)")
+    parser.add_argument("figures", type=Path, nargs="+", help="files written by 'app.py evaluate --json'")
+    options = parser.parse_args(arguments)
+    print(f"{options.card}: {', '.join(annotate(options.card, options.figures))}")
+
+
+if __name__ == "__main__":
+    main()
