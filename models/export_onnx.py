@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def load_trained(checkpoint: Path) -> tuple[StridedTransformer, dict[str, Any]]:
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         network = StridedTransformer(Architecture.from_dict(state["architecture"]))
         network.load_state_dict(state["average"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigError(f"{checkpoint} is not a checkpoint of models.train: {error}") from error
     return network.eval(), state
 

@@ -31,7 +31,7 @@ from models.data.keypoint_noise import TRAINING
 from models.data.mocap import WindowSampler, load_mocap
 from models.losses import mpjpe as mpjpe_loss
 from models.metrics import mpjpe, n_mpjpe, p_mpjpe
-from models.strided_transformer import Architecture, StridedTransformer
+from models.strided_transformer import Architecture, StridedTransformer, VanillaLayer
 from models.train import Recipe, Trainer
 from models.validation import validation_windows
 from pipeline.errors import ConfigError
@@ -66,8 +66,9 @@ class FrameTrainer(Trainer):
         with torch.no_grad():
             for network in (self.network, self.average):
                 for layer in network.vanilla:
-                    layer.attention.out.weight.zero_()
-                    layer.attention.out.bias.zero_()
+                    assert isinstance(layer, VanillaLayer)
+                    for parameter in layer.attention.out.parameters():
+                        parameter.zero_()
 
     def loss(self, frame: Tensor, sequence: Tensor, truth: Tensor) -> Tensor:
         """MPJPE without the pelvis, which is zero by definition."""
@@ -81,9 +82,10 @@ class FrameTrainer(Trainer):
 
 def lift_frames(network: StridedTransformer, keypoints: Tensor) -> Tensor:
     """Poses [N, J, 3] of single frames [N, J, C] by the network without its attention."""
-    x = network.embed(keypoints.flatten(1)[..., None])[..., 0]
+    x: Tensor = network.embed(keypoints.flatten(1)[..., None])[..., 0]
     for layer in network.vanilla:
-        x = x + layer.reduce(torch.relu(layer.expand(layer.forward_norm(x))))
+        assert isinstance(layer, VanillaLayer)
+        x = layer.feed_forward(x)
     out: Tensor = network.sequence_head(x[..., None])
     return out.reshape(len(keypoints), keypoints.shape[1], 3)
 

@@ -103,9 +103,13 @@ class VanillaLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x)))
+        return self.feed_forward(x + self.dropout(self.attention(self.attention_norm(x))))
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """The second half of the layer, which works on each frame [..., D] alone."""
         hidden = torch.relu(self.expand(self.forward_norm(x)))
-        return x + self.dropout(self.reduce(self.dropout(hidden)))
+        out: Tensor = x + self.dropout(self.reduce(self.dropout(hidden)))
+        return out
 
 
 class StridedLayer(nn.Module):

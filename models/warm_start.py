@@ -7,6 +7,7 @@ layer keeps the function: what is new in it does not count yet (Chen et al., "Ne
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -33,7 +34,7 @@ def start_from(network: StridedTransformer, checkpoint: Path) -> list[str]:
     try:
         state = torch.load(checkpoint, weights_only=True, map_location="cpu")
         theirs, stored = Architecture.from_dict(state["architecture"]), state["average"]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
     ours = network.arch
     for name in ("joints", "channels", "d_model", "d_hidden", "heads"):
