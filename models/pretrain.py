@@ -167,7 +167,7 @@ def main(arguments: list[str] | None = None) -> None:
     if state.exists():
         trainer.load(state)
     elif options.start_from is not None:
-        trainer.start_from(options.start_from)
+        trainer.start_from(options.start_from, options.data)
     pretrain(trainer, options.data, options.out)
 
 

@@ -11,16 +11,18 @@ import torch
 from models.data.batches import Batch, observe
 from models.data.cameras import random_views
 from models.data.keypoint_noise import DETECTOR_LIKE
-from models.data.mocap import STATURE_M, Mocap, WindowSampler, stature_m
+from models.data.mocap import STATURE_M, Mocap, every_nth_frame, stature_m
 from models.metrics import mpjpe, n_mpjpe, p_mpjpe
 from models.strided_transformer import StridedTransformer
 from pipeline.normalise import ASSUMED_FOCAL
 
 
-def validation_windows(mocap: Mocap, window: int, target: int, count: int = 2048, seed: int = 7) -> Batch:
-    """Windows of unvaried motion, each seen by its own random camera of assumed focal length."""
+def validation_windows(
+    mocap: Mocap, window: int, target: int, count: int = 2048, seed: int = 7, every: int = 1
+) -> Batch:
+    """Windows of unvaried motion (of every n-th frame), each seen by its own random camera of assumed focal length."""
     rng = np.random.default_rng(seed)
-    motion, rate_hz = WindowSampler(mocap, window, target).draw(rng, count)
+    motion, rate_hz = every_nth_frame(mocap, window, target, every).draw(rng, count)
     motion *= (STATURE_M / stature_m(motion).mean(1))[:, None, None, None]
     motion -= motion[:, window // 2, None, None, 0]
     yaw = rng.uniform(-np.pi, np.pi, count)

@@ -8,22 +8,25 @@ layer keeps the function: what is new in it does not count yet (Chen et al., "Ne
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from models.from_onnx import network_of
 from models.strided_transformer import Architecture, StridedTransformer
 from pipeline.errors import ConfigError
 
 
-def start_from(network: StridedTransformer, checkpoint: Path) -> list[str]:
-    """Take over the averaged weights of a checkpoint of ``models.train`` or ``models.pretrain``.
+def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[[], Tensor]) -> list[str]:
+    """Take over the averaged weights of a checkpoint of ``models.train`` or ``models.pretrain``, or of an export.
 
     Args:
         network: gets the weights that it has at the same place, position embeddings resampled.
         checkpoint: of the same widths, but for the hidden layers, which may be narrower; window, strides and attention
-            may differ.
+            may differ. Or an exported lifter (.onnx).
+        windows: makes keypoints [B, T, J, C] of the training data, for exported lifters, see ``models.from_onnx``.
 
     Returns:
         Names of what the checkpoint does not have: it keeps its initial values.
@@ -31,11 +34,7 @@ def start_from(network: StridedTransformer, checkpoint: Path) -> list[str]:
     Raises:
         ConfigError: no checkpoint of ours, or of other widths.
     """
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        theirs, stored = Architecture.from_dict(state["architecture"]), state["average"]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
+    theirs, stored = _read(checkpoint, windows)
     ours = network.arch
     for name in ("joints", "channels", "d_model", "d_hidden", "heads"):
         wider = name == "d_hidden" and ours.d_hidden > theirs.d_hidden
@@ -48,6 +47,17 @@ def start_from(network: StridedTransformer, checkpoint: Path) -> list[str]:
     taken = {name: _fitted(name, stored[name], value) for name, value in own.items() if name in stored}
     network.load_state_dict({**own, **taken})
     return sorted(own.keys() - taken.keys())
+
+
+def _read(checkpoint: Path, windows: Callable[[], Tensor]) -> tuple[Architecture, dict[str, Tensor]]:
+    if checkpoint.suffix == ".onnx":
+        exported = network_of(checkpoint, windows())
+        return exported.arch, exported.state_dict()
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        return Architecture.from_dict(state["architecture"]), state["average"]
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
 
 
 def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:

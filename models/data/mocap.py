@@ -96,6 +96,21 @@ def stature_m(points_m: F32) -> F32:
     return 1.14 * (legs + trunk + neck)
 
 
+RATES_HZ = (15.0, 60.0)
+"""Lowest and highest frame rate that lifters are trained on."""
+
+COMMON_RATES_HZ = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0)
+"""Those of cameras."""
+
+
+def every_nth_frame(mocap: Mocap, window: int, target: int, every: int) -> WindowSampler:
+    """A sampler of windows that look at every n-th frame only, for curricula from few frames to many."""
+    low, high = RATES_HZ
+    return WindowSampler(
+        mocap, window, target, (low / every, high / every), tuple(rate / every for rate in COMMON_RATES_HZ)
+    )
+
+
 class WindowSampler:
     """Draws windows of motion at random frame rates, persons weighted by the square root of their minutes.
 
@@ -104,7 +119,7 @@ class WindowSampler:
         window: T.
         target: index of the target frame in the window.
         rates_hz: lowest and highest frame rate.
-        common_rates_hz: those of cameras; every second window has one of them.
+        common_rates_hz: every second window has one of them.
     """
 
     def __init__(
@@ -112,8 +127,8 @@ class WindowSampler:
         mocap: Mocap,
         window: int,
         target: int,
-        rates_hz: tuple[float, float] = (15.0, 60.0),
-        common_rates_hz: tuple[float, ...] = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0),
+        rates_hz: tuple[float, float] = RATES_HZ,
+        common_rates_hz: tuple[float, ...] = COMMON_RATES_HZ,
     ) -> None:
         self.mocap, self.window, self.target = mocap, window, target
         self.rates_hz, self.common_rates_hz = rates_hz, common_rates_hz

@@ -12,10 +12,13 @@ import torch
 from models import pretrain, train
 from models.data.bodies import PARENT, vary
 from models.data.mocap import WindowSampler, load_mocap, stature_m
+from models.export_onnx import export
 from models.pretrain import FrameTrainer, lift_frames
 from models.strided_transformer import Architecture, StridedTransformer
 from models.train import Recipe
+from models.validation import validation_windows
 from models.warm_start import start_from
+from pipeline.cards import WEIGHTS_DIR, file_sha256
 from pipeline.errors import ConfigError
 from tests.helpers.mocap import write_mocap
 
@@ -28,6 +31,10 @@ def data(tmp_path_factory) -> Path:
     write_mocap(folder / "train.npz")
     write_mocap(folder / "val.npz", clips=2)
     return folder
+
+
+def no_windows() -> torch.Tensor:
+    raise AssertionError("only exported lifters need them")
 
 
 def saved(trainer: train.Trainer, path: Path) -> Path:
@@ -56,7 +63,7 @@ def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) 
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert (state["average"]["vanilla.0.attention.out.weight"] == 0).all()
     untrained = FrameTrainer(Architecture.from_dict(state["architecture"]), Recipe()).network
-    new = start_from(untrained, out / "checkpoint.pt")
+    new = start_from(untrained, out / "checkpoint.pt", no_windows)
     assert new == [] and torch.equal(untrained.embed[0].weight, state["average"]["embed.0.weight"])
     lifter = tmp_path / "lifter"
     options = ["--data", str(data), "--out", str(lifter), "--width", "16", "--hidden", "32", "--batch", "4"]
@@ -67,7 +74,7 @@ def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) 
 def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
     narrow = train.Trainer(TINY, Recipe(target=4))
     wide = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_hidden": 48, "strides": (3, 3)}))
-    assert start_from(wide, saved(narrow, tmp_path / "narrow.pt")) == []
+    assert start_from(wide, saved(narrow, tmp_path / "narrow.pt"), no_windows) == []
     x = torch.randn(3, 9, 17, 3)
     with torch.no_grad():
         for a, b in zip(narrow.network.eval()(x), wide.eval()(x), strict=True):
@@ -77,7 +84,7 @@ def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
 def test_a_longer_window_gets_the_weights_and_resampled_positions(tmp_path: Path) -> None:
     short = train.Trainer(TINY, Recipe(target=4))
     long = StridedTransformer(Architecture(**{**TINY.to_dict(), "window": 27, "strides": (3, 9)}))
-    assert start_from(long, saved(short, tmp_path / "short.pt")) == []
+    assert start_from(long, saved(short, tmp_path / "short.pt"), no_windows) == []
     assert torch.equal(long.vanilla[0].expand.weight, short.network.vanilla[0].expand.weight)
     theirs, ours = short.network.position[0], long.position[0]
     # the ends stay, and in between nothing is invented
@@ -89,13 +96,13 @@ def test_other_widths_and_other_files_are_refused(tmp_path: Path) -> None:
     path = saved(train.Trainer(TINY, Recipe(target=4)), tmp_path / "tiny.pt")
     other = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_model": 32, "strides": (3, 3)}))
     with pytest.raises(ConfigError, match="d_model 16, this network 32"):
-        start_from(other, path)
+        start_from(other, path, no_windows)
     narrower = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_hidden": 16, "strides": (3, 3)}))
     with pytest.raises(ConfigError, match="d_hidden 32, this network 16"):
-        start_from(narrower, path)
+        start_from(narrower, path, no_windows)
     (tmp_path / "text.pt").write_text("no checkpoint")
     with pytest.raises(ConfigError, match="is not a checkpoint"):
-        start_from(other, tmp_path / "text.pt")
+        start_from(other, tmp_path / "text.pt", no_windows)
 
 
 def test_windows_as_captured_keep_their_shape(data: Path) -> None:
@@ -111,3 +118,33 @@ def test_windows_as_captured_keep_their_shape(data: Path) -> None:
     assert np.percentile(upright(captured), 95) < 16 < 40 < np.percentile(upright(varied), 95)
     lengths = np.linalg.norm(captured - captured[:, :, np.maximum(PARENT, 0)], axis=-1)
     assert lengths.std(1).max() < 0.02 and stature_m(captured).mean(1) == pytest.approx(1.7, abs=1e-3)
+
+
+def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> None:
+    """The same poses in use, and nearly the same in training mode, where the batch's own statistics count."""
+    torch.manual_seed(1)
+    trained = StridedTransformer(TINY, dropout=0.0, embedding_dropout=0.0)
+    keypoints = torch.from_numpy(validation_windows(load_mocap(data / "val.npz"), 9, 4, count=256).keypoints)
+    with torch.no_grad():
+        for parameter in trained.parameters():  # the exporter keeps equal weights once, and trained ones never are
+            parameter += 0.02 * torch.randn_like(parameter)
+    trained.train()
+    for _ in range(60):
+        trained(keypoints)  # running statistics
+    trained.eval()
+    path = tmp_path / "tiny.onnx"
+    export(trained, path)
+    card = {**json.loads((WEIGHTS_DIR / "lift-27.json").read_text()), "name": "tiny", "file": path.name}
+    card |= {"architecture": TINY.to_dict(), "window": 9, "lookahead": 4, "sha256": file_sha256(path)}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    again = StridedTransformer(TINY, dropout=0.0, embedding_dropout=0.0)
+    assert start_from(again, path, lambda: keypoints) == []
+    with torch.no_grad():
+        expected, found = trained(keypoints), again.eval()(keypoints)
+        for a, b in zip(expected, found, strict=True):
+            assert torch.allclose(a, b, atol=1e-5)
+        in_training = again.train()(keypoints)[1]
+    assert (in_training - expected[1]).abs().mean() < 0.05 * expected[1].std()
+    path.with_suffix(".json").write_text(json.dumps({**card, "architecture": {**TINY.to_dict(), "vanilla_layers": 3}}))
+    with pytest.raises(ConfigError, match="its card's architecture has"):
+        start_from(again, path, lambda: keypoints)
