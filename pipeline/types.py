@@ -33,17 +33,25 @@ class Origin(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: type) -> None:
+# Plain numbers and dtypes: numpy asks members of an enumeration, and types, for their attributes again and again.
+_MISSING = int(Origin.MISSING)
+_F32, _F64, _U8 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8)
+
+
+def _expect(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
     """Raise ``ValueError`` unless the array has this shape (``None`` = any length) and dtype."""
-    fits = array.ndim == len(shape) and all(
-        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    if array.dtype == dtype and (array.shape == shape or _fits(array.shape, shape)):
+        return
+    wanted = [want if want is not None else "any" for want in shape]
+    raise ValueError(
+        f"{name}: expected shape {wanted} of {dtype.name}, found {list(array.shape)} of {array.dtype.name}"
     )
-    if not fits or array.dtype != dtype:
-        wanted = [want if want is not None else "any" for want in shape]
-        raise ValueError(
-            f"{name}: expected shape {wanted} of {np.dtype(dtype).name}, "
-            f"found {list(array.shape)} of {array.dtype.name}"
-        )
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(wanted) and all(
+        want is None or have == want for have, want in zip(shape, wanted, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Frame:
     image: U8
 
     def __post_init__(self) -> None:
-        _expect("Frame.image", self.image, (None, None, 3), np.uint8)
+        _expect("Frame.image", self.image, (None, None, 3), _U8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +95,10 @@ class Pose2D:
 
     def __post_init__(self) -> None:
         joints = len(COCO_17)
-        _expect("Pose2D.xy_px", self.xy_px, (joints, 2), np.float32)
-        _expect("Pose2D.score", self.score, (joints,), np.float32)
-        _expect("Pose2D.bbox_px", self.bbox_px, (4,), np.float32)
-        _expect("Pose2D.origin", self.origin, (joints,), np.uint8)
+        _expect("Pose2D.xy_px", self.xy_px, (joints, 2), _F32)
+        _expect("Pose2D.score", self.score, (joints,), _F32)
+        _expect("Pose2D.bbox_px", self.bbox_px, (4,), _F32)
+        _expect("Pose2D.origin", self.origin, (joints,), _U8)
 
     @staticmethod
     def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose2D:
@@ -109,7 +117,7 @@ class Pose2D:
     @property
     def is_missing(self) -> bool:
         """True when no joint has a value."""
-        return bool((self.origin == Origin.MISSING).all())
+        return bool((self.origin == _MISSING).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +148,11 @@ class Window:
 
     def __post_init__(self) -> None:
         joints = len(H36M_17)
-        _expect("Window.time_s", self.time_s, (None,), np.float64)
-        _expect("Window.keypoints", self.keypoints, (len(self.time_s), joints, 3), np.float32)
-        _expect("Window.rotation", self.rotation, (3, 3), np.float32)
-        _expect("Window.score", self.score, (joints,), np.float32)
-        _expect("Window.origin", self.origin, (joints,), np.uint8)
+        _expect("Window.time_s", self.time_s, (None,), _F64)
+        _expect("Window.keypoints", self.keypoints, (len(self.time_s), joints, 3), _F32)
+        _expect("Window.rotation", self.rotation, (3, 3), _F32)
+        _expect("Window.score", self.score, (joints,), _F32)
+        _expect("Window.origin", self.origin, (joints,), _U8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +178,9 @@ class Pose3D:
 
     def __post_init__(self) -> None:
         joints = len(H36M_17)
-        _expect("Pose3D.xyz_m", self.xyz_m, (joints, 3), np.float32)
-        _expect("Pose3D.score", self.score, (joints,), np.float32)
-        _expect("Pose3D.origin", self.origin, (joints,), np.uint8)
+        _expect("Pose3D.xyz_m", self.xyz_m, (joints, 3), _F32)
+        _expect("Pose3D.score", self.score, (joints,), _F32)
+        _expect("Pose3D.origin", self.origin, (joints,), _U8)
 
     @staticmethod
     def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose3D:
@@ -191,4 +199,4 @@ class Pose3D:
     @property
     def is_missing(self) -> bool:
         """True when no joint has a value."""
-        return bool((self.origin == Origin.MISSING).all())
+        return bool((self.origin == _MISSING).all())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.image_plane import IMAGE_NORMALISATION, window_in_picture
 from pipeline.normalise import NORMALISATION, assumed_focal_px, view_of_person
-from pipeline.skeletons import COCO_17, H36M_FROM_COCO, coco17_to_h36m17
+from pipeline.skeletons import COCO_17, H36M_17, H36M_FROM_COCO, coco17_to_h36m17
 from pipeline.types import Origin, Pose2D, Window
 
 MAX_GAP_S = 0.25
@@ -29,6 +29,8 @@ _INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
 _HELD_CONFIDENCE = 0.5  # of the last one
 _MIN_JOINTS = 4  # fewer keypoints in the target frame say nothing about a body
 _PARTS_OF_H36M = H36M_FROM_COCO != 0
+# Plain numbers: numpy asks members of an enumeration for their attributes again and again.
+_MISSING, _INTERPOLATED = int(Origin.MISSING), int(Origin.INTERPOLATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,15 @@ class Due:
 
     pose: Pose2D
     window: Window | None
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A window's frames as the lifter sees them, see ``Window`` for shapes."""
+
+    time_s: NDArray[np.float64]
+    keypoints: NDArray[np.float32]
+    rotation: NDArray[np.float32]
 
 
 def frame_step(rate_hz: float) -> int:
@@ -88,7 +99,13 @@ class WindowBuffer:
         joints = len(COCO_17)
         self._xy = np.full((self._size, joints, 2), np.nan, np.float32)
         self._score = np.zeros((self._size, joints), np.float32)
-        self._origin = np.full((self._size, joints), Origin.MISSING, np.uint8)
+        self._origin = np.full((self._size, joints), _MISSING, np.uint8)
+        self._seen = [False] * self._size  # whether a slot shows anything
+        # The same in the lifter's joints: each frame is converted when it changes, not for each window that holds it.
+        self._body_xy = np.full((self._size, len(H36M_17), 2), np.nan, np.float32)
+        self._body_score = np.zeros((self._size, len(H36M_17)), np.float32)
+        # Settled and provisional windows nearly always hold the same frames; the last one is kept until the next push.
+        self._view: tuple[NDArray[np.intp], _View] | None = None
         self._time = np.zeros(self._size, np.float64)
         self._frame = np.zeros(self._size, np.int64)
         self._pushed = 0  # frames so far; frame number n of this ring lies in slot n % size
@@ -99,15 +116,16 @@ class WindowBuffer:
         """Take the next frame (``Pose2D.missing`` if the person is not in it); returns the frames now due."""
         now = self._pushed
         slot = now % self._size
-        seen = pose.origin != Origin.MISSING
+        seen = pose.origin != _MISSING
         self._xy[slot] = np.where(seen[:, None], pose.xy_px, np.nan)
         self._score[slot] = np.where(seen, pose.score, 0)
         self._origin[slot] = pose.origin
+        self._seen[slot] = bool(seen.any())
         self._time[slot] = pose.time_s
         self._frame[slot] = pose.frame_index
         self._pushed += 1
-        for joint in np.flatnonzero(seen):
-            self._bridge(int(joint), int(self._last_seen[joint]), now)
+        self._view = None
+        self._convert(self._bridge(seen, now), now)
         self._last_seen[seen] = now
         return self._take(now - self._ahead)
 
@@ -124,29 +142,30 @@ class WindowBuffer:
         newest = self._pushed - 1
         number = newest - lookahead * self._step
         seen = newest
-        while seen > max(0, newest - self._size + 1) and not self._seen(seen):
+        while seen > max(0, newest - self._size + 1) and not self._is_seen(seen):
             seen -= 1
-        if number < 0 or not self._seen(seen) or self._time_of(newest) - self._time_of(seen) > MAX_GAP_S + 1e-9:
-            return None
-        first, _ = self._stretch(seen)
-        if number < first:
+        if number < 0 or not self._is_seen(seen) or self._time_of(newest) - self._time_of(seen) > MAX_GAP_S + 1e-9:
             return None
         offsets = self._offsets - self._offsets[-1]
+        first, _ = self._stretch(seen, newest + int(offsets[0]), newest)
+        if number < first:
+            return None
         slots = np.clip(newest + offsets, first, newest) % self._size
-        pose = self._pose(number % self._size)
-        if pose.is_missing:
-            pose = self._held(number, min(seen, number))
-        return self._due_with(pose, slots, len(slots) - 1 - lookahead)
+        if self._is_seen(number):
+            slot = number % self._size
+            return self._due_with(self._pose(slot), self._body_score[slot].copy(), slots)
+        pose = self._held(number, min(seen, number))
+        return self._due_with(pose, coco17_to_h36m17(pose.xy_px, pose.score)[1], slots)
 
     def _time_of(self, number: int) -> float:
         return float(self._time[number % self._size])
 
     def _held(self, number: int, seen: int) -> Pose2D:
         """The frame ``number`` with the keypoints of the last one up to ``seen`` in which there are any."""
-        while seen > 0 and not self._seen(seen):
+        while seen > 0 and not self._is_seen(seen):
             seen -= 1
         before = self._pose(seen % self._size)
-        origin = np.where(before.origin == Origin.MISSING, Origin.MISSING, Origin.HELD).astype(np.uint8)
+        origin = np.where(before.origin == _MISSING, Origin.MISSING, Origin.HELD).astype(np.uint8)
         slot = number % self._size
         score = (_HELD_CONFIDENCE * before.score).astype(np.float32)
         return replace(
@@ -157,20 +176,36 @@ class WindowBuffer:
         """The source has ended: the frames that are still waiting for their look-ahead."""
         return self._take(self._pushed - 1)
 
-    def _bridge(self, joint: int, before: int, now: int) -> None:
+    def _bridge(self, seen: NDArray[np.bool_], now: int) -> int:
+        """Fill the joints that are ``seen`` again where their gap is short; returns the first frame that changed."""
+        first = now
+        for joint in np.flatnonzero(seen & (self._last_seen >= 0) & (self._last_seen < now - 1)):
+            before = int(self._last_seen[joint])
+            if self._bridge_joint(int(joint), before, now):
+                first = min(first, before + 1)
+        return first
+
+    def _bridge_joint(self, joint: int, before: int, now: int) -> bool:
         """Fill a joint between the frames ``before`` and ``now`` where it was seen, if the gap is short."""
-        missing = now - before - 1
-        if before < 0 or missing < 1 or missing > self._ahead:
-            return
+        if now - before - 1 > self._ahead:
+            return False
         a, b = before % self._size, now % self._size
         span = self._time[b] - self._time[a]
         if not 0 < span <= MAX_GAP_S + 1e-9:
-            return
+            return False
         slots = np.arange(before + 1, now) % self._size
         share = ((self._time[slots] - self._time[a]) / span).astype(np.float32)[:, None]
         self._xy[slots, joint] = (1 - share) * self._xy[a, joint] + share * self._xy[b, joint]
         self._score[slots, joint] = _INTERPOLATED_CONFIDENCE * min(self._score[a, joint], self._score[b, joint])
-        self._origin[slots, joint] = Origin.INTERPOLATED
+        self._origin[slots, joint] = _INTERPOLATED
+        for slot in slots.tolist():
+            self._seen[slot] = True
+        return True
+
+    def _convert(self, first: int, last: int) -> None:
+        """Bring these frames up to date in the lifter's joints."""
+        slots = np.arange(first, last + 1) % self._size
+        self._body_xy[slots], self._body_score[slots] = coco17_to_h36m17(self._xy[slots], self._score[slots])
 
     def _take(self, last: int) -> list[Due]:
         due = [self._cut(number) for number in range(self._due, last + 1)]
@@ -180,51 +215,57 @@ class WindowBuffer:
     def _cut(self, number: int) -> Due:
         slot = number % self._size
         pose = self._pose(slot)
-        if pose.is_missing:
+        if not self._seen[slot]:
             return Due(pose, None)
-        first, last = self._stretch(number)
+        first, last = self._stretch(number, number + int(self._offsets[0]), number + int(self._offsets[-1]))
         slots = np.clip(number + self._offsets, first, last) % self._size
-        return self._due_with(pose, slots, self._target)
+        return self._due_with(pose, self._body_score[slot].copy(), slots)
 
-    def _due_with(self, pose: Pose2D, slots: NDArray[np.intp], target: int) -> Due:
-        """A frame with the window of these slots [T], in which it has the place ``target``."""
-        _, score_now = coco17_to_h36m17(pose.xy_px, pose.score)
-        if (score_now > 0).sum() < _MIN_JOINTS:
+    def _due_with(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> Due:
+        """A frame with its score [17] in the lifter's joints and the window of these slots [T]."""
+        if np.count_nonzero(score > 0) < _MIN_JOINTS:
             return Due(pose, None)
-        xy, score = coco17_to_h36m17(self._xy[slots], self._score[slots])
-        if self._by_image:
-            view, score = window_in_picture(self._xy[slots], self._score[slots], self._size_px)
-            rotation = np.eye(3, dtype=np.float32)
-        else:
-            views, rotations = view_of_person(xy[None], score[None] > 0, self._focal, self._centre)
-            view, rotation = views[0], rotations[0]
+        view = self._view_of(slots)
         # A joint made of several has the provenance of its least certain part.
         origin = np.where(_PARTS_OF_H36M, pose.origin, 0).max(1).astype(np.uint8)
         window = Window(
             track_id=self.track_id,
             target_index=pose.frame_index,
             target_time_s=pose.time_s,
-            time_s=self._time[slots],
-            keypoints=np.concatenate([view, score[..., None]], -1),
-            rotation=rotation,
-            score=score_now,
+            time_s=view.time_s,
+            keypoints=view.keypoints,
+            rotation=view.rotation,
+            score=score,
             origin=origin,
         )
         return Due(pose, window)
 
-    def _stretch(self, number: int) -> tuple[int, int]:
-        """First and last frame around ``number`` between which the person is never out of sight."""
-        oldest = max(0, self._pushed - self._size, number + int(self._offsets[0]))
-        newest = min(self._pushed - 1, number + int(self._offsets[-1]))
+    def _view_of(self, slots: NDArray[np.intp]) -> _View:
+        if self._view is not None and np.array_equal(self._view[0], slots):
+            return self._view[1]
+        if self._by_image:
+            xy, score = window_in_picture(self._xy[slots], self._score[slots], self._size_px)
+            rotation = np.eye(3, dtype=np.float32)
+        else:
+            score = self._body_score[slots]
+            views, rotations = view_of_person(self._body_xy[slots][None], score[None] > 0, self._focal, self._centre)
+            xy, rotation = views[0], rotations[0]
+        view = _View(self._time[slots], np.concatenate([xy, score[..., None]], -1), rotation)
+        self._view = slots, view
+        return view
+
+    def _stretch(self, number: int, oldest: int, newest: int) -> tuple[int, int]:
+        """First and last frame around ``number``, within these, between which the person is never out of sight."""
+        oldest, newest = max(0, self._pushed - self._size, oldest), min(self._pushed - 1, newest)
         first = last = number
-        while first > oldest and self._seen(first - 1):
+        while first > oldest and self._is_seen(first - 1):
             first -= 1
-        while last < newest and self._seen(last + 1):
+        while last < newest and self._is_seen(last + 1):
             last += 1
         return first, last
 
-    def _seen(self, number: int) -> bool:
-        return bool((self._origin[number % self._size] != Origin.MISSING).any())
+    def _is_seen(self, number: int) -> bool:
+        return self._seen[number % self._size]
 
     def _pose(self, slot: int) -> Pose2D:
         xy = self._xy[slot].copy()
@@ -235,7 +276,7 @@ class WindowBuffer:
             self.track_id,
             xy,
             self._score[slot].copy(),
-            _box(xy, origin != Origin.MISSING),
+            _box(xy, origin != _MISSING),
             origin,
         )
 

@@ -136,3 +136,70 @@ def test_fast_recordings_are_seen_every_nth_frame() -> None:
 def test_a_wrong_look_ahead_is_refused() -> None:
     with pytest.raises(ValueError, match="look-ahead 9"):
         WindowBuffer(0, 9, 9, SIZE)
+
+
+def windows_equal(a: Due | None, b: Due | None) -> bool:
+    assert a is not None and a.window is not None and b is not None and b.window is not None
+    same = (a.window.target_index, a.window.target_time_s) == (b.window.target_index, b.window.target_time_s)
+    return same and all(
+        np.array_equal(getattr(a.window, name), getattr(b.window, name))
+        for name in ("time_s", "keypoints", "rotation", "score", "origin")
+    )
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("lookahead", [0, 1, 4])
+def test_a_preview_has_the_window_of_a_buffer_with_its_look_ahead(lookahead: int, step: int) -> None:
+    """So that judging a look-ahead over whole clips judges what a live run shows, as long as nothing is missing."""
+    live, judged = WindowBuffer(0, 9, 4, SIZE, step=step), WindowBuffer(0, 9, lookahead, SIZE, step=step)
+    shown = 0
+    for n in range(40):
+        pose = pose2d(n, n / 30, BODY + 2.0 * n)
+        live.push(pose)
+        due, preview = judged.push(pose), live.preview(lookahead)
+        assert bool(due) == (preview is not None)
+        if due:
+            assert windows_equal(due[0], preview)
+            shown += 1
+    assert shown == 40 - lookahead * step
+
+
+def test_what_settles_and_what_is_shown_share_their_window() -> None:
+    buffer = WindowBuffer(0, 9, 4, SIZE)
+    for n in range(20):
+        due, preview = buffer.push(pose2d(n, n / 30, BODY + 2.0 * n)), buffer.preview(0)
+        assert preview is not None and preview.window is not None
+        # the window reaches back as far as there are frames
+        assert np.round(preview.window.time_s * 30).tolist() == [max(0, n - 8 + i) for i in range(9)]
+        if n >= 8:
+            assert due[0].window is not None and due[0].window.keypoints is preview.window.keypoints
+
+
+def test_a_preview_bridges_gaps_that_its_own_look_ahead_could_not() -> None:
+    live, judged = WindowBuffer(0, 9, 4, SIZE), WindowBuffer(0, 9, 0, SIZE)
+    for n in range(12):
+        here = n not in (7, 8)
+        pose = pose2d(n, n / 30, BODY + 2.0 * n) if here else Pose2D.missing(n, n / 30)
+        live.push(pose)
+        due, preview = judged.push(pose)[0].window, live.preview(0)
+        assert preview is not None and preview.window is not None and (due is not None) == here
+        if n == 10:
+            assert due is not None and np.round(due.time_s * 30).tolist() == [9] * 8 + [10]
+            assert np.round(preview.window.time_s * 30).tolist() == list(range(2, 11))
+
+
+def test_a_bridged_gap_is_converted_too() -> None:
+    """A joint that comes back changes frames that were converted before it came."""
+    body = np.full((14, 17, 2), 0.0)
+    body[:] = BODY
+    body += 2.0 * np.arange(14)[:, None, None]
+    whole, gappy = WindowBuffer(0, 9, 4, SIZE), WindowBuffer(0, 9, 4, SIZE)
+    for n in range(14):
+        seen = body[n].copy()
+        if n in (8, 9):
+            seen[5] = np.nan  # left shoulder, a part of thorax and spine
+        due, filled = whole.push(pose2d(n, n / 30, body[n])), gappy.push(pose2d(n, n / 30, seen))
+    a, b = due[0].window, filled[0].window
+    assert a is not None and b is not None and b.origin[8] == Origin.INTERPOLATED
+    assert b.keypoints[..., :2] == pytest.approx(a.keypoints[..., :2], abs=1e-4)
+    assert (b.keypoints[3:5, 8, 2] == pytest.approx(0.45)) and (a.keypoints[..., 2] == np.float32(0.9)).all()
