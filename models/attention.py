@@ -62,14 +62,16 @@ class SelfAttention(nn.Module):
         return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
 
     def _strided(self, qkv: Tensor) -> Tensor:
-        half = self.heads // 2
         blocks = qkv.unflatten(3, (qkv.shape[3] // self.block, self.block))  # [3, B, heads, T / l, l, d]
-        local = self._attend(blocks[:, :, :half])
-        apart = self._attend(blocks[:, :, half:].transpose(3, 4)).transpose(2, 3)
+        near, far = blocks.chunk(2, 2)
+        local = self._attend(near)
+        apart = self._attend(far.transpose(3, 4)).transpose(2, 3)
         return torch.cat([local, apart], 1).flatten(2, 3)
 
     def _attend(self, qkv: Tensor) -> Tensor:
         """Dense attention over the last but one axis of [3, ..., n, d]."""
-        query, key, value = qkv[0], qkv[1], qkv[2]
-        weights = torch.softmax(query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1]), -1)
+        # Views by unbind and chunk, since the gradient of an index fills a whole tensor with zeros; and the query is
+        # scaled, not the scores, which are more numbers.
+        query, key, value = qkv.unbind(0)
+        weights = torch.softmax(query / math.sqrt(query.shape[-1]) @ key.transpose(-2, -1), -1)
         return self.dropout(weights) @ value

@@ -35,9 +35,18 @@ def test_strided_attention_equals_its_mask(length: int) -> None:
     x = torch.randn(3, length, 32)
     expected = masked_reference(layer, x, block_length(length))
     if layer.strided:
-        assert torch.allclose(layer(x), expected, atol=1e-5)
+        assert torch.allclose(layer(x), expected, atol=1e-6)
     else:
         assert length in (3, 13)
+
+
+def test_full_attention_equals_the_one_of_torch() -> None:
+    torch.manual_seed(0)
+    layer = SelfAttention(32, 4, 27, "full", dropout=0).eval()
+    x = torch.randn(3, 27, 32)
+    query, key, value = layer.qkv(x).unflatten(-1, (3, 4, 8)).permute(2, 0, 3, 1, 4)
+    mixed = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+    assert torch.allclose(layer(x), layer.out(mixed.transpose(1, 2).flatten(2)), atol=1e-6)
 
 
 def test_two_strided_layers_reach_every_pair() -> None:
