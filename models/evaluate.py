@@ -28,6 +28,7 @@ from pipeline.detect import DETECTORS, create_detector
 from pipeline.errors import ConfigError, ModelError
 from pipeline.export.run_json import write_run_json
 from pipeline.lift import OnnxLifter, SequenceLifter
+from pipeline.quality import QUALITIES, STANDARD, create_lifter, find_quality
 from pipeline.runtime import Device, parse_device
 
 _LOOKAHEAD_CONDITION = "detector_like"
@@ -52,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FRAMES",
         help="also judge the full-sequence head at these look-aheads, as in 0,3,13 (those that fit the window)",
     )
+    parser.add_argument(
+        "--quality",
+        metavar="NAMES",
+        help=f"also judge these ways to lift: {','.join(name for name in QUALITIES if name != STANDARD)}",
+    )
     parser.add_argument("--cameras", type=int, default=CAMERAS, help=f"motion capture: per clip (default {CAMERAS})")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"motion capture: longest part of a clip (default {SECONDS:g})"
@@ -75,8 +81,8 @@ def execute(options: argparse.Namespace) -> int:
 
     The JSON file holds the object of the model, or ``{"results": [...]}`` with one object per model where there are
     several; MediaPipe counts as one. On motion capture it has one key per condition (see ``CONDITIONS`` and
-    ``scores.summary``), on footage ``views`` and ``average`` (see ``on_footage.score``); both have ``lookaheads`` where
-    these were asked for.
+    ``scores.summary``), on footage ``views`` and ``average`` (see ``on_footage.score``); both have ``lookaheads`` and
+    ``qualities`` where these were asked for (on motion capture with detector-like input).
 
     Raises:
         PoseStrideError: what went wrong.
@@ -90,11 +96,12 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError(f"--mediapipe needs footage, a folder; --on {options.on} holds keypoints without pictures")
     cards = [lifter_card(name) for name in options.models]
     lookaheads = _lookaheads(options.lookaheads)
+    qualities = _qualities(options.quality)
     if options.on.is_dir():
-        results = _on_footage(cards, lookaheads, device, options)
+        results = _on_footage(cards, lookaheads, qualities, device, options)
         print(footage_table(results))
     else:
-        results = _on_mocap(cards, lookaheads, device, options)
+        results = _on_mocap(cards, lookaheads, qualities, device, options)
         print("\n\n".join([mocap_table(results), *_details(results)]))
     if options.json is not None:
         write_run_json(options.json, results[0] if len(results) == 1 else {"results": results})
@@ -123,6 +130,14 @@ def _lookaheads(text: str | None) -> list[int]:
     return sorted({int(word) for word in words})
 
 
+def _qualities(text: str | None) -> list[str]:
+    """Those that were asked for, without the one that is judged anyway."""
+    names = [word.strip() for word in (text or "").split(",") if word.strip()]
+    for name in names:
+        find_quality(name)
+    return [name for name in QUALITIES if name in names and name != STANDARD]
+
+
 def _conditions(text: str) -> list[str]:
     names = [word.strip() for word in text.split(",") if word.strip()]
     for name in names:
@@ -141,7 +156,7 @@ def _model(card: Card) -> dict[str, Any]:
 
 
 def _on_mocap(
-    cards: list[Card], lookaheads: list[int], device: Device, options: argparse.Namespace
+    cards: list[Card], lookaheads: list[int], qualities: list[str], device: Device, options: argparse.Namespace
 ) -> list[dict[str, Any]]:
     conditions = _conditions(options.conditions)
     if options.cameras < 1 or not options.seconds * RATE_HZ >= 3:
@@ -166,32 +181,44 @@ def _on_mocap(
             "model": _model(card),
             "data": options.on.name,
             "protocol": protocol,
-            **_judged(card, clips, conditions, lookaheads, device, options.threads),
+            **_judged(card, clips, conditions, lookaheads, qualities, device, options.threads),
         }
         for card in cards
     ]
 
 
 def _judged(
-    card: Card, clips: list[SeenClip], conditions: list[str], lookaheads: list[int], device: Device, threads: int
+    card: Card,
+    clips: list[SeenClip],
+    conditions: list[str],
+    lookaheads: list[int],
+    qualities: list[str],
+    device: Device,
+    threads: int,
 ) -> dict[str, Any]:
-    """The conditions of one model, and the full-sequence head's look-aheads with detector-like input."""
+    """The conditions of one model; with detector-like input also look-aheads of its sequence head, and qualities."""
     lifter = OnnxLifter(card, device, threads)
     at = _fitting(card, lookaheads)
     frames = sum(len(clip.truth_m) for clip in clips)
     quiet = not sys.stderr.isatty()
-    with tqdm(total=frames * (len(conditions) + len(at)), unit="frame", desc=card.name, disable=quiet) as progress:
+    with tqdm(
+        total=frames * (len(conditions) + len(at) + len(qualities)), unit="frame", desc=card.name, disable=quiet
+    ) as progress:
         result: dict[str, Any] = {name: judge(lifter, clips, CONDITIONS[name], progress.update) for name in conditions}
+        recipe = CONDITIONS[_LOOKAHEAD_CONDITION]
         if at:
-            recipe = CONDITIONS[_LOOKAHEAD_CONDITION]
             result["lookaheads"] = [
                 _entry(k, judge(SequenceLifter(card, k, device, threads), clips, recipe, progress.update)) for k in at
             ]
+        for name in qualities:
+            lifter = create_lifter(card, device, threads, name)
+            figures = judge(lifter, clips, recipe, progress.update)
+            result.setdefault("qualities", []).append(_quality_entry(name, lifter, frames, figures))
     return result
 
 
 def _on_footage(
-    cards: list[Card], lookaheads: list[int], device: Device, options: argparse.Namespace
+    cards: list[Card], lookaheads: list[int], qualities: list[str], device: Device, options: argparse.Namespace
 ) -> list[dict[str, Any]]:
     views = load_views(options.on)
     beside = []
@@ -217,6 +244,11 @@ def _on_footage(
             result["lookaheads"] = [
                 _entry(head.lookahead, _scored(head, views, found, options.focal_px)) for head in heads
             ]
+        for name in qualities:
+            lifter = create_lifter(card, device, options.threads, name)
+            figures = _scored(lifter, views, found, options.focal_px)
+            frames = sum(len(detector.poses) for detector in found.values())
+            result.setdefault("qualities", []).append(_quality_entry(name, lifter, frames, figures))
         results.append(result)
     return results + beside
 
@@ -234,6 +266,10 @@ def _fitting(card: Card, lookaheads: list[int]) -> list[int]:
 
 def _entry(lookahead: int, figures: dict[str, Any]) -> dict[str, Any]:
     return {"head": "sequence", "lookahead": lookahead, **figures}
+
+
+def _quality_entry(name: str, lifter: OnnxLifter, frames: int, figures: dict[str, Any]) -> dict[str, Any]:
+    return {"quality": name, "passes_per_frame": round(lifter.passes / frames, 3), **figures}
 
 
 def _details(results: list[dict[str, Any]]) -> list[str]:

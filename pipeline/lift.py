@@ -12,13 +12,16 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.image_plane import IMAGE_NORMALISATION
 from pipeline.normalise import NORMALISATION
 from pipeline.runtime import Device, OnnxModel
-from pipeline.types import Pose3D, Window
+from pipeline.skeletons import H36M_17
+from pipeline.types import F32, Pose3D, Window
 
 BATCH = 32
 """Windows per call of the network: more gains nothing on a CPU and delays the results."""
 
 NORMALISATIONS = (NORMALISATION, IMAGE_NORMALISATION)
 """What windows can be prepared for."""
+
+_MIRROR = H36M_17.mirror
 
 
 class Lifter(Protocol):
@@ -48,18 +51,21 @@ class OnnxLifter:
         card: of kind 'lifter'.
         device: where to run it.
         threads: CPU threads; 0 = one per core.
+        flip: run each window and its mirror image and average both results, as published tables do (Pavllo et al.,
+            "3D human pose estimation in video with temporal convolutions and semi-supervised training", CVPR 2019).
 
     Attributes:
         window, lookahead: T, and how many of its frames lie after the target.
         normalisation: what its windows must be prepared with, one of ``NORMALISATIONS``.
         provider, choice: what ONNX Runtime runs it on, and the same in words.
+        passes: windows that the network has seen so far, mirrored ones counted too.
 
     Raises:
         ModelError: damaged file, or a card of another kind of input.
         DeviceError: the device can't be used.
     """
 
-    def __init__(self, card: Card, device: Device, threads: int = 0) -> None:
+    def __init__(self, card: Card, device: Device, threads: int = 0, flip: bool = False) -> None:
         if card.data["normalisation"] not in NORMALISATIONS:
             raise ModelError(
                 f"model {card.name} expects {card.data['normalisation']!r} input; this program prepares "
@@ -70,6 +76,7 @@ class OnnxLifter:
         self._channels: int = card.data["architecture"].get("channels", 3)
         self.window: int = card.data["window"]
         self.lookahead: int = card.data["lookahead"]
+        self.flip, self.passes = flip, 0
         self._model = OnnxModel(card, device, threads)
         self.provider, self.choice = self._model.provider, self._model.choice
 
@@ -117,32 +124,63 @@ class OnnxLifter:
         rows = [next(own) if at is None else at for at in shared]
         return settled, self._poses(newest, sequence[rows, self.window - 1 - lookahead], settled=False)
 
-    def _heads(self, windows: list[Window]) -> list[NDArray[Any]]:
+    def sequences(self, windows: list[Window]) -> F32:
+        """The full-sequence head: a pose for each frame of each window.
+
+        Returns:
+            float32 [B, T, 17, 3], root-relative metres of a 1.70 m body in camera axes; [b, t] is the pose of the frame
+            whose time is ``windows[b].time_s[t]``.
+
+        Raises:
+            ModelError: the network has no full-sequence head, or gave values that are not finite.
+        """
+        found = np.zeros((len(windows), self.window, len(H36M_17), 3), np.float32)
+        for start in range(0, len(windows), BATCH):
+            part = windows[start : start + BATCH]
+            found[start : start + BATCH] = self._in_camera(part, self._heads(part, "poses of whole windows")[1])
+        return found
+
+    def _heads(self, windows: list[Window], purpose: str = "provisional poses") -> list[NDArray[Any]]:
         outputs = self._run(windows)
         if len(outputs) < 2:
-            raise ModelError(f"model {self.card.name} has no sequence output; it can't give provisional poses")
+            raise ModelError(f"model {self.card.name} has no sequence output; it can't give {purpose}")
         return outputs
 
     def _run(self, windows: list[Window]) -> list[NDArray[Any]]:
         # lifters that were trained as published take (x, y) without the confidence
-        return self._model.run(np.stack([window.keypoints[..., : self._channels] for window in windows]))
+        keypoints = np.stack([window.keypoints[..., : self._channels] for window in windows])
+        outputs = self._pass(keypoints)
+        if not self.flip:
+            return outputs
+        # The mirror stands in the view's axes, so each window keeps its rotation. Not one batch of twice the size:
+        # the engines of GPUs are built for at most BATCH windows.
+        mirrored = self._pass(_mirror(keypoints))
+        return [(output + _mirror(other)) / 2 for output, other in zip(outputs, mirrored, strict=True)]
+
+    def _pass(self, keypoints: NDArray[Any]) -> list[NDArray[Any]]:
+        self.passes += len(keypoints)
+        return self._model.run(keypoints)
 
     def _poses(self, windows: list[Window], joints: NDArray[Any], settled: bool) -> list[Pose3D]:
         if not windows:
             return []
+        xyz = self._in_camera(windows, joints)
+        return [pose_of(window, points, settled) for window, points in zip(windows, xyz, strict=True)]
+
+    def _in_camera(self, windows: list[Window], joints: NDArray[Any]) -> F32:
+        """What the network gave for each window [B, ..., 17, 3], in the axes of its view, to camera axes."""
         if not np.isfinite(joints).all():
             raise ModelError(
                 f"model {self.card.name} gave values that are not finite near frame {windows[0].target_index}; "
                 "run 'python app.py models verify', and report it if that is well"
             )
         joints = joints.copy()
-        joints[:, 0] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
+        joints[..., 0, :] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
+        rotation = np.stack([window.rotation for window in windows])
+        rotation = rotation.reshape(len(windows), *(1,) * (joints.ndim - 3), 3, 3)
         # view axes back to camera axes: the rows are x, so x @ R is R^T x
-        xyz = np.matmul(joints, np.stack([window.rotation for window in windows])).astype(np.float32)
-        return [
-            Pose3D(w.track_id, w.target_index, w.target_time_s, points, w.score, w.origin, settled)
-            for w, points in zip(windows, xyz, strict=True)
-        ]
+        xyz: F32 = np.matmul(joints, rotation).astype(np.float32)
+        return xyz
 
     def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
         """[B, 17, 3] of the network's outputs that are the target frame's: those of the single-frame head."""
@@ -175,6 +213,20 @@ class SequenceLifter(OnnxLifter):
             raise ModelError(f"model {self.card.name} has no sequence output; it can't be judged at other look-aheads")
         joints: NDArray[Any] = outputs[1][:, self.window - 1 - self.lookahead]
         return joints
+
+
+def pose_of(window: Window, xyz_m: F32, settled: bool) -> Pose3D:
+    """The pose of the window's target frame."""
+    return Pose3D(
+        window.track_id, window.target_index, window.target_time_s, xyz_m, window.score, window.origin, settled
+    )
+
+
+def _mirror(points: NDArray[Any]) -> NDArray[Any]:
+    """Points [..., 17, C] as a mirror shows them: sides exchanged, x turned; other channels stay."""
+    mirrored = np.take(points, _MIRROR, axis=-2)
+    mirrored[..., 0] *= -1
+    return mirrored
 
 
 def _same_frames(window: Window, others: list[Window]) -> int | None:

@@ -22,19 +22,19 @@ _JOINT_COLUMNS = 6
 
 
 def mocap_table(results: Sequence[dict[str, Any]]) -> str:
-    """One row per model and condition, then its look-aheads; mm."""
+    """One row per model and condition, then its look-aheads and qualities; mm."""
     rows = []
     for result in results:
         name = result["model"]["name"]
         for condition in result["protocol"]["conditions"]:
             rows.append([name, condition, *_cells(result[condition], _MOCAP_COLUMNS)])
-        for entry in result.get("lookaheads", ()):
+        for entry in _entries(result):
             rows.append([name, _at(entry), *_cells(entry, _MOCAP_COLUMNS)])
     return _table(["model", "2D input", *(title for _, title in _MOCAP_COLUMNS)], rows)
 
 
 def footage_table(results: Sequence[dict[str, Any]]) -> str:
-    """One row per model (and look-ahead), three columns per view; mm."""
+    """One row per model (and look-ahead, and quality), three columns per view; mm."""
     views = list(results[0]["views"])
     if len(views) > 1 and len({view.rpartition("_")[0] for view in views}) == 1:  # one recording: its cameras say all
         views = [view.rpartition("_")[2] for view in views]
@@ -44,7 +44,7 @@ def footage_table(results: Sequence[dict[str, Any]]) -> str:
         model = result["model"]
         name = model if isinstance(model, str) else model["name"]
         rows.append([name, *_footage_cells(result)])
-        for entry in result.get("lookaheads", ()):
+        for entry in _entries(result):
             rows.append([f"{name}, {_at(entry)}", *_footage_cells(entry)])
     return f"{_table(head, rows)}\n{_FOOTAGE_LEGEND}"
 
@@ -62,7 +62,14 @@ def details(result: dict[str, Any], condition: str) -> str:
     return "\n".join([*lines, _table(["action", "MPJPE", "P-MPJPE", "frames"], rows)])
 
 
+def _entries(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Other ways to get poses from the same model."""
+    return [*result.get("lookaheads", ()), *result.get("qualities", ())]
+
+
 def _at(entry: dict[str, Any]) -> str:
+    if "quality" in entry:
+        return f"--quality {entry['quality']}, {entry['passes_per_frame']:.2f} passes per frame"
     return f"{entry['head']} head, look-ahead {entry['lookahead']}"
 
 

@@ -10,6 +10,7 @@ from pipeline.cards import Card, find_card, list_cards
 from pipeline.detect import DETECTORS, Detector, create_detector
 from pipeline.errors import ConfigError
 from pipeline.lift import OnnxLifter
+from pipeline.quality import STANDARD, create_lifter, find_quality
 from pipeline.run import RunOptions
 from pipeline.runtime import parse_device
 from pipeline.smooth.presets import PRESETS, find_preset
@@ -123,12 +124,19 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", metavar="NAME", help="3D lifter, see 'models list' (default: by --window)")
     parser.add_argument("--window", type=int, metavar="T", help="frames that the lifter looks at: 27, 81, 243 or 351")
+    parser.add_argument(
+        "--quality",
+        default=STANDARD,
+        metavar="NAME",
+        help="lifting: fast runs every n-th window of a recording and reads the frames between from it, best also runs "
+        f"the mirror image of each window (default: {STANDARD})",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: one per core)")
 
 
-def load_models(options: argparse.Namespace) -> Models:
-    """Load what the options name.
+def load_models(options: argparse.Namespace, live: bool = False) -> Models:
+    """Load what the options name; ``live``: for a camera or stream.
 
     Raises:
         ConfigError: a name or a combination is not valid.
@@ -138,7 +146,8 @@ def load_models(options: argparse.Namespace) -> Models:
     device = parse_device(options.device)
     if options.threads < 0:
         raise ConfigError(f"--threads {options.threads} is not valid; use 0 (one per core) or more")
-    lifter = OnnxLifter(_lifter_card(options.model, options.window), device, options.threads)
+    find_quality(options.quality, live)
+    lifter = create_lifter(_lifter_card(options.model, options.window), device, options.threads, options.quality)
     return Models(create_detector(options.detector, device, options.threads), lifter)
 
 

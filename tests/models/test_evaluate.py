@@ -65,6 +65,23 @@ def test_the_same_command_gives_the_same_figures_and_models_get_a_row_each(file,
     assert rows == [["lift-27", "clean"], ["lift-27", "swaps"]] * 2
 
 
+def test_qualities_are_judged_beside_the_plain_head(file, tmp_path, capsys) -> None:
+    out = tmp_path / "figures.json"
+    words = ["evaluate", "lift-27", "--on", str(file), "--json", str(out), "--conditions", "detector_like", *QUICK]
+    assert app.main([*words, "--quality", "best,standard,fast"]) == 0
+    result = json.loads(out.read_text())
+    fast, best = result["qualities"]
+    assert (fast["quality"], fast["passes_per_frame"]) == ("fast", 5 / 20)  # clips of 20 frames: 0, 5, 10, 14, 19
+    assert (best["quality"], best["passes_per_frame"]) == ("best", 2.0)
+    plain = result["detector_like"]
+    for entry in (fast, best):
+        assert set(entry) >= FIGURES and entry["frames"] == plain["frames"]
+        assert entry["recipe"] == plain["recipe"] and entry["mpjpe_mm"] != plain["mpjpe_mm"]
+    text = capsys.readouterr().out
+    assert "--quality fast, 0.25 passes per frame" in text and "--quality best, 2.00 passes per frame" in text
+    assert "standard" not in text
+
+
 def test_the_sequence_head_is_read_at_its_place() -> None:
     card, cpu = find_card("lift-27", "lifter"), Device("cpu")
     rng = np.random.default_rng(1)
@@ -90,6 +107,7 @@ def test_the_sequence_head_is_read_at_its_place() -> None:
         (["evaluate", "lift-27", "--on", "{file}", "--conditions", "swap"], 2, "did you mean swaps"),
         (["evaluate", "lift-27", "--on", "{file}", "--conditions", ","], 2, "names none"),
         (["evaluate", "lift-27", "--on", "{file}", "--lookaheads", "-3"], 2, "numbers of frames"),
+        (["evaluate", "lift-27", "--on", "{file}", "--quality", "fast,bets"], 2, "did you mean 'best'"),
         (["evaluate", "lift-27", "--on", "{file}", "--cameras", "0"], 2, "at least 1 camera"),
         (["evaluate", "lift-27", "--on", "{file}", "--seconds", "nan"], 2, "at least 1 camera"),
         (["evaluate", "lift-27", "--on", "{file}", "--threads", "-1"], 2, "--threads -1"),

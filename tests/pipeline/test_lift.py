@@ -10,10 +10,12 @@ from pipeline.errors import ModelError
 from pipeline.lift import BATCH, OnnxLifter
 from pipeline.place import height_scale, scaled
 from pipeline.runtime import Device
+from pipeline.skeletons import H36M_17
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Window
 from pipeline.window import WindowBuffer
+from tests.helpers.networks import StandInModel, card_of
 from tests.helpers.stand_ins import pose2d
 
 FRAMES = 40
@@ -84,3 +86,72 @@ def test_height_gives_metric_scale(lifter, windows) -> None:
     assert height_scale(1.87) == pytest.approx(1.1)
     assert scaled(pose, 1.1).xyz_m == pytest.approx(pose.xyz_m * 1.1)
     assert scaled(pose, 1) is pose
+
+
+def symmetric(keypoints: np.ndarray) -> np.ndarray:
+    """A function [..., 17, 3] to [..., 17, 3] for which a mirror image gives the mirrored result."""
+    x, y, confidence = np.moveaxis(keypoints, -1, 0)
+    return np.stack([np.sin(x), y * x**2 + y.mean(-1, keepdims=True), confidence - np.abs(x)], -1).astype(np.float32)
+
+
+def uneven(keypoints: np.ndarray) -> np.ndarray:
+    """The same with two faults: all is too far to the right by 0.2, and the left wrist is too far away by 0.1."""
+    joints = symmetric(keypoints)
+    joints[..., 0] += 0.2
+    joints[..., LEFT_WRIST, 2] += 0.1
+    return joints
+
+
+LEFT_WRIST, RIGHT_WRIST = H36M_17.index("l_wrist"), H36M_17.index("r_wrist")
+
+
+def flip_lifter(monkeypatch, function, flip: bool, channels: int = 3) -> OnnxLifter:
+    monkeypatch.setattr("pipeline.lift.OnnxModel", StandInModel)
+
+    def network(keypoints: np.ndarray) -> list[np.ndarray]:
+        assert keypoints.shape[-1] == channels
+        full = np.concatenate([keypoints, np.ones((*keypoints.shape[:-1], 3 - channels), np.float32)], -1)
+        sequence = function(full)
+        return [sequence[:, 13].copy(), sequence]
+
+    return OnnxLifter(card_of(network, channels=channels), Device("cpu"), flip=flip)
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_flip_changes_nothing_for_a_symmetric_network(monkeypatch, windows, channels: int) -> None:
+    plain = flip_lifter(monkeypatch, symmetric, False, channels)
+    flipped = flip_lifter(monkeypatch, symmetric, True, channels)
+    for a, b in zip(plain(windows), flipped(windows), strict=True):
+        assert b.xyz_m == pytest.approx(a.xyz_m, abs=1e-6)
+    assert flipped.passes == 2 * plain.passes == 2 * len(windows)
+    assert max(flipped._model.batches) <= BATCH
+
+
+def test_flip_takes_out_what_a_network_does_to_one_side_in_the_axes_of_the_view(monkeypatch, windows) -> None:
+    plain, flipped = (flip_lifter(monkeypatch, uneven, flip) for flip in (False, True))
+    clean = flip_lifter(monkeypatch, symmetric, False)
+    expected = np.stack([pose.xyz_m for pose in clean(windows)])
+    half_of_the_fault = 0.05 * np.stack([window.rotation[2] for window in windows])  # the view's z in camera axes
+    expected[:, [LEFT_WRIST, RIGHT_WRIST]] += half_of_the_fault[:, None]
+    assert np.stack([pose.xyz_m for pose in flipped(windows)]) == pytest.approx(expected, abs=1e-6)
+    assert np.abs(np.stack([pose.xyz_m for pose in plain(windows)]) - expected).max() > 0.15
+
+
+def test_provisional_poses_are_flipped_too(monkeypatch, windows) -> None:
+    clean, flipped = flip_lifter(monkeypatch, symmetric, False), flip_lifter(monkeypatch, uneven, True)
+    expected, got = (lifter.lift_both(windows[:2], windows[1:3], 4) for lifter in (clean, flipped))
+    rest = [joint for joint in range(17) if joint not in (LEFT_WRIST, RIGHT_WRIST)]
+    for a, b in zip(expected[0] + expected[1], got[0] + got[1], strict=True):
+        assert b.settled is a.settled and b.xyz_m[rest] == pytest.approx(a.xyz_m[rest], abs=1e-6)
+    assert flipped.passes == 2 * 3  # windows[1] serves both
+
+
+def test_whole_windows_are_turned_back_to_the_camera(lifter, windows) -> None:
+    found = lifter.sequences(windows[:3])
+    assert found.shape == (3, 27, 17, 3) and found.dtype == np.float32 and (found[:, :, 0] == 0).all()
+    quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.float32)
+    turned = lifter.sequences([replace(w, rotation=(quarter @ w.rotation).astype(np.float32)) for w in windows[:3]])
+    axes = np.stack([w.rotation for w in windows[:3]])[:, None]
+    in_view, in_turned_view = found @ axes.swapaxes(-1, -2), turned @ (quarter @ axes).swapaxes(-1, -2)
+    assert in_turned_view == pytest.approx(in_view, abs=1e-5)
+    assert lifter.sequences([]).shape == (0, 27, 17, 3)
