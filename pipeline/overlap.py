@@ -106,9 +106,9 @@ def usual_spacing(window: int) -> int:
     """Frames from anchor to anchor that avoid seams: 5 for windows of 27 and 81 frames, 14 for 243 and 351.
 
     Strided attention cuts the window into blocks (length: the divisor of T nearest to its square root), and the
-    full-sequence output has a seam at their edges: in a network of 27 frames and blocks of 9 (trained for 6723 steps) the
-    second difference of the output was 24 to 32 mm there and 5 to 7 mm elsewhere. Up to half a block from a centre
-    target there is no edge.
+    full-sequence output has a seam at their edges: in a network of 27 frames and blocks of 9 (after 6723 steps of
+    training) the second difference of the output was 24 to 32 mm there and 5 to 7 mm elsewhere. Up to half a block from
+    a centre target there is no edge.
     """
     divisors = [n for n in range(1, window + 1) if window % n == 0]
     block = min(divisors, key=lambda n: (round(abs(math.log(n * n / window)), 9), -n))
