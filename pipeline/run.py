@@ -196,7 +196,7 @@ class Pipeline:
         """Settled poses only: each frame waits, with its picture, until its look-ahead has passed."""
         settling = _Settling(self)
         batch: list[list[Due]] = []
-        limit = 1 if self._live else _BATCH_FRAMES
+        limit = 1 if self._live else getattr(self.lifter, "batch_frames", _BATCH_FRAMES)
         failure: Exception | None = None
         try:
             for captured_s, frame, poses in found:

@@ -53,7 +53,7 @@ def execute(options: argparse.Namespace) -> int:
                 f"--live plays a recording like a camera, but {options.source} is live already; leave it out"
             )
         source = Paced(opened) if options.live else opened
-        models = load_models(options)
+        models = load_models(options, source.info.live)
         info = source.info
         composer = None if options.no_video else Composer(info.width_px, info.height_px)
         with closing(models.detector):

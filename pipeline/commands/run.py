@@ -74,7 +74,7 @@ def execute(options: argparse.Namespace) -> int:
         info = source.info
         folder = options.out or Path("out") / _folder_name(info.name)
         prepare_output(folder, result_names(options, info.live), options.overwrite)
-        models = load_models(options)
+        models = load_models(options, info.live)
         print(f"running on {models.lifter.choice}", file=sys.stderr)
         show = info.live and not options.no_display and _can_show()
         draws = show or wants_video(options, info.live)
