@@ -5,7 +5,7 @@ Reads one order a line and answers each with one line: the command that came fro
     show            show the picture a few times
     key             show it until a command comes, or ten seconds
     wait            the same without a new picture
-    idle            wait half a second without a new picture
+    idle            wait a tenth of a second without a new picture
     recording       switch the badge on
     say WORDS       show a message; without words it goes away
     destroy         close the window as its user would, not as ``Screen`` does
@@ -52,7 +52,7 @@ def _obey(order: str, screen: Screen, image: U8) -> Command | None:
     if verb in ("key", "wait"):
         return _until_command(screen, image, verb == "key")
     if verb == "idle":
-        return screen.wait(0.5)
+        return screen.wait(0.1)
     if verb == "recording":
         screen.recording = True
     elif verb == "say":
