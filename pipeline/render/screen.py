@@ -90,11 +90,12 @@ class Screen:
         return self._act(self._window.key(1))
 
     def wait(self, limit_s: float) -> Command | None:
-        """Keep the window alive for ``limit_s``, or until a command, without a new picture."""
+        """Keep the window alive for ``limit_s`` (0: look once), or until a command, without a new picture."""
         end_s = self._clock() + limit_s
         while True:
             self._draw()
-            command = self._act(self._window.key(_WAIT_MS))
+            left_ms = round(1000 * (end_s - self._clock()))
+            command = self._act(self._window.key(max(1, min(left_ms, _WAIT_MS))))
             if command is not None or self._clock() >= end_s:
                 return command
 

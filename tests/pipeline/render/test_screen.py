@@ -16,6 +16,7 @@ class StandIn:
 
     keys: list[int] = field(default_factory=list)
     shown: list[U8] = field(default_factory=list)
+    waits_ms: list[int] = field(default_factory=list)
     open: bool = True
     now_s: float = 0.0
 
@@ -24,6 +25,7 @@ class StandIn:
 
     def key(self, wait_ms: int) -> int:
         assert wait_ms >= 1
+        self.waits_ms.append(wait_ms)
         self.now_s += 1.0
         return self.keys.pop(0) if self.keys else -1
 
@@ -183,6 +185,13 @@ def test_wait_ends() -> None:
     assert screen.wait(3.0) is None
     assert window.now_s == 3.0
     assert len(window.shown) == 1 and window.shown[0].max() > 120 and screen.picture is None
+
+
+def test_looking_once_and_showing_take_no_time() -> None:
+    screen, window = screen_with()
+    screen.wait(0.0)
+    screen.show(picture())
+    assert window.waits_ms == [1, 1]
 
 
 def test_a_closed_window_means_quit_at_every_call() -> None:
