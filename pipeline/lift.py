@@ -58,6 +58,7 @@ class OnnxLifter:
         window, lookahead: T, and how many of its frames lie after the target.
         normalisation: what its windows must be prepared with, one of ``NORMALISATIONS``.
         provider, choice: what ONNX Runtime runs it on, and the same in words.
+        has_previews: whether the network has a full-sequence head, which provisional poses come from.
         passes: windows that the network has seen so far, mirrored ones counted too.
 
     Raises:
@@ -79,6 +80,7 @@ class OnnxLifter:
         self.flip, self.passes = flip, 0
         self._model = OnnxModel(card, device, threads)
         self.provider, self.choice = self._model.provider, self._model.choice
+        self.has_previews = self._model.outputs > 1
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         """Lift; root-relative metres of a 1.70 m body in camera axes, see ``Pose3D``.

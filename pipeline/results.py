@@ -19,15 +19,16 @@ NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
 class Result:
     """What is known of one frame.
 
-    Every frame gives one settled result. In a live run that draws provisional poses it gives another one before, with
-    the picture, which may be dropped when the screen is too slow.
+    Every frame gives one result for the files. In a live run that draws, it gives another one with the picture, which
+    may be dropped when drawing or the screen is too slow.
 
     Attributes:
         frame: the frame; its image is empty where nobody draws, and no larger than it is drawn otherwise.
         poses2d, poses3d: one per person, by track; a missing person is a missing pose, never a missing row.
         smoothed: ``poses3d`` smoothed, for drawing and for a file of their own; None where smoothing is off.
         picture: uint8 [H, W, 3] composed picture, None where there is none.
-        settled: whether this is the result that goes into files.
+        settled: whether the poses had the lifter's whole look-ahead.
+        for_files: whether this is the result that goes into files.
     """
 
     frame: Frame
@@ -36,6 +37,7 @@ class Result:
     smoothed: list[Pose3D] | None = None
     picture: U8 | None = None
     settled: bool = True
+    for_files: bool = True
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Statistics:
         frames: with rows.
         pictures: shown or written.
         dropped: frames of a live source that nobody had time for: they have neither rows nor picture.
-        not_drawn: provisional pictures that nobody had time to draw or show.
+        not_drawn: pictures of a live run that nobody had time to draw or show.
     """
 
     meter: Meter = field(default_factory=Meter)
@@ -71,7 +73,7 @@ class Statistics:
     def count(self, result: Result) -> None:
         """Take note of a result that was taken."""
         self.pictures += result.picture is not None
-        if not result.settled:
+        if not result.for_files:
             return
         self.frames += 1
         self.frames_with_person += any(not pose.is_missing for pose in result.poses3d)

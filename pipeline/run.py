@@ -13,6 +13,7 @@ newest, 0 for the newest one itself.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -28,21 +29,23 @@ from pipeline.people import People
 from pipeline.place import scaled
 from pipeline.render.compose import Composer
 from pipeline.results import NO_IMAGE, Result, Statistics
-from pipeline.smooth.people import create_smoothing
 from pipeline.sources.base import Source
 from pipeline.sources.live import state_of
 from pipeline.sources.live_options import LivePhase
-from pipeline.stages import Stages, everything
+from pipeline.stages import PATIENCE_S, Stages, everything
+from pipeline.tiers import Settling, Shown, TimedFrame, TimedResult
 from pipeline.types import Frame, Pose2D, Pose3D
-from pipeline.window import Due, WindowBuffer, frame_step
+from pipeline.window import BREAK_S, MAX_GAP_S, Due, WindowBuffer, frame_step
+
+log = logging.getLogger(__name__)
+
+_Found = tuple[float, Frame, list[Pose2D]]  # capture time, frame, what the detector found in it
 
 _BATCH_FRAMES = 16
 _QUEUE_FRAMES = 3
+_LOOK_S = 1.0
+_SLOW_STEPS = 2.5  # frames of a source that is slower than that are further apart than a break
 _RATE_FRAMES = 31  # the speed that is shown is that of the last so many frames
-
-# A frame and when it was captured, on the clock of time.perf_counter.
-_Timed = tuple[float, Frame]
-_Lifted = tuple[float, Result]
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Pipeline:
         options: how.
 
     Raises:
-        ConfigError: provisional poses are asked of a lifter that has none.
+        ConfigError: provisional poses are asked of a lifter that has none, or too sparse detection.
     """
 
     def __init__(
@@ -100,13 +103,20 @@ class Pipeline:
         self.source, self.detector, self.lifter, self.composer = source, detector, lifter, composer
         self.options = options or RunOptions()
         self.statistics = Statistics()
+        if self.options.detect_every > max(1, lifter.lookahead):
+            raise ConfigError(
+                f"--detect-every {self.options.detect_every} leaves out more frames than the lifter looks ahead; use "
+                f"at most {max(1, lifter.lookahead)}"
+            )
         self._live = source.info.live
         self._end = threading.Event()
         self._finished = False
+        self._taking_since_s: float | None = None
+        self._film: Callable[[Result], None] | None = None
         ahead = self.options.show_lookahead
         self._preview: PreviewLifter | None = None
         if self._live and composer is not None and ahead is not None and ahead < lifter.lookahead:
-            if not isinstance(lifter, PreviewLifter):
+            if not (isinstance(lifter, PreviewLifter) and getattr(lifter, "has_previews", True)):
                 raise ConfigError("this lifter has no provisional poses; use --latency best")
             self._preview = lifter
 
@@ -119,62 +129,85 @@ class Pipeline:
         """Take no more frames; those under way are finished. Safe to call from a signal handler."""
         self._end.set()
 
-    def run(self, take: Callable[[Result], None], idle: Callable[[], None] | None = None) -> Statistics:
+    def run(
+        self,
+        take: Callable[[Result], None],
+        idle: Callable[[], None] | None = None,
+        film: Callable[[Result], None] | None = None,
+    ) -> Statistics:
         """Send every frame down the road and give each result to ``take``, in order, in the calling thread.
 
         Args:
             take: gets the results.
             idle: called in the same thread several times per second while there is no result.
+            film: gets every result with a picture as soon as it is drawn, in the drawing thread: a slow screen leaves
+                out pictures, a film does not.
 
         Raises:
             PoseStrideError: what a room could not do; the results before it were taken.
         """
         started = time.perf_counter()
-        statistics = self.statistics
+        statistics, self._film = self.statistics, film
         # What waits in a queue is late: a live source has room for one frame between two stages.
         waiting = 1 if self._live else _QUEUE_FRAMES
-        pictures_may_drop = _is_provisional if self._preview is not None else None
-        threading.Thread(target=self._close_when_stopped, name="stop", daemon=True).start()
-        with Stages(idle=idle) as stages, self._finishing():
+        pictures_may_drop = _only_shown if self._live else None
+        watch = threading.Thread(target=self._close_when_stopped, name="watch", daemon=True)
+        watch.start()
+        with Stages(idle=idle, watch_first=not self._live) as stages, self._finishing(watch):
             frames = stages.threaded("source", self._frames(), waiting, everything if self._live else None)
             found = stages.threaded("detect", self._detect(frames), waiting)
             lifted = stages.threaded("lift", self._lift(found), 1 if self._live else _BATCH_FRAMES, pictures_may_drop)
             drawn = stages.threaded("draw", self._draw(lifted), waiting, pictures_may_drop)
             for captured_s, result in drawn:
+                self._taking_since_s = time.monotonic()
                 with statistics.meter.time("write"):
                     take(result)
+                self._taking_since_s = None
                 statistics.count(result)
                 statistics.dropped = frames.dropped
                 statistics.not_drawn = lifted.dropped + drawn.dropped
                 statistics.wall_s = time.perf_counter() - started
-                if self._preview is None or result.picture is not None:
+                if self.composer is None or result.picture is not None:
                     statistics.meter.add("latency", time.perf_counter() - captured_s)
-                if self._preview is not None and result.settled:
+                if self._preview is not None and result.for_files:
                     statistics.meter.add("settled", time.perf_counter() - captured_s)
+            statistics.dropped = frames.dropped
         return statistics
 
     @contextmanager
-    def _finishing(self) -> Iterator[None]:
+    def _finishing(self, watch: threading.Thread) -> Iterator[None]:
         try:
             yield
         finally:
             self._finished = True
             self._end.set()
+            watch.join(_LOOK_S)
 
     def _close_when_stopped(self) -> None:
-        """A source that delivers nothing would notice ``stop`` late; closing it ends its wait."""
-        self._end.wait()
+        """A source that delivers nothing would notice ``stop`` late; closing it ends its wait.
+
+        Meanwhile, look after the thread that writes and shows, which nobody can interrupt: say so when it hangs.
+        """
+        told = False
+        while not self._end.wait(_LOOK_S):
+            since_s = self._taking_since_s
+            if since_s is not None and time.monotonic() - since_s > PATIENCE_S and not told:
+                told = True
+                log.error("stage 'write' has been busy with one frame for %.0f s: is disk or screen away?", PATIENCE_S)
         if not self._finished:
             self.source.close()
 
-    def _frames(self) -> Iterator[_Timed]:
-        for frame in self.statistics.meter.timed("decode", self.source):
+    def _frames(self) -> Iterator[TimedFrame]:
+        if self._end.is_set():
+            return
+        # What a live source takes is mostly waiting for the next picture.
+        for frame in self.statistics.meter.timed("wait" if self._live else "decode", self.source):
             # live sources know how old a frame is when it arrives
             yield time.perf_counter() - getattr(self.source, "age_s", 0.0), frame
             if self._end.is_set():
                 return
 
-    def _detect(self, frames: Iterable[_Timed]) -> Iterator[tuple[float, Frame, list[Pose2D]]]:
+    def _detect(self, frames: Iterable[TimedFrame]) -> Iterator[_Found]:
         for number, (captured_s, frame) in enumerate(frames):
             poses: list[Pose2D] = []
             if number % self.options.detect_every == 0:
@@ -188,13 +221,14 @@ class Pipeline:
             return Frame(frame.index, frame.time_s, NO_IMAGE)
         return self.composer.shrink(frame)
 
-    def _lift(self, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[_Lifted]:
+    def _lift(self, found: Iterable[_Found]) -> Iterator[TimedResult]:
         people = People(self._new_buffer, self.options.repair_swaps)
         yield from (self._lift_live if self._preview is not None else self._lift_settled)(people, found)
 
-    def _lift_settled(self, people: People, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[_Lifted]:
+    def _lift_settled(self, people: People, found: Iterable[_Found]) -> Iterator[TimedResult]:
         """Settled poses only: each frame waits, with its picture, until its look-ahead has passed."""
-        settling = _Settling(self)
+        drawn_live = self._live and self.composer is not None
+        settling = Settling(self.options.smooth, drawn_live)
         batch: list[list[Due]] = []
         limit = 1 if self._live else getattr(self.lifter, "batch_frames", _BATCH_FRAMES)
         failure: Exception | None = None
@@ -203,33 +237,39 @@ class Pipeline:
                 settling.push(captured_s, frame)
                 batch += people.push(frame, poses)
                 if len(batch) >= limit:
-                    yield from settling.results(batch, self._lifted(batch))
-                    batch = []
+                    lifted, batch = (batch, self._lifted(batch)), []
+                    yield from _apart(settling.results(*lifted), drawn_live)
         except Exception as error:  # frames that were read before the failure still get their rows
             failure = error
-        batch += people.finish()
-        yield from settling.results(batch, self._lifted(batch))
-        yield from settling.finish()
-        if failure is not None:
-            raise failure
+        yield from _apart(self._rest(settling, batch + people.finish(), failure), drawn_live)
 
-    def _lift_live(self, people: People, found: Iterable[tuple[float, Frame, list[Pose2D]]]) -> Iterator[_Lifted]:
+    def _lift_live(self, people: People, found: Iterable[_Found]) -> Iterator[TimedResult]:
         """Provisional poses with their pictures at once, settled ones without a picture when they are due."""
-        settling = _Settling(self)
-        shown = _Shown(self)
+        assert self.options.show_lookahead is not None
+        settling = Settling(self.options.smooth, drawn_live=False)
+        shown = Shown(self.options.show_lookahead, frame_step(self.source.info.fps), self.options.smooth)
+        batch: list[list[Due]] = []
         failure: Exception | None = None
         try:
             for captured_s, frame, poses in found:
                 settling.push(captured_s, Frame(frame.index, frame.time_s, NO_IMAGE))
-                batch = people.push(frame, poses)
+                batch += people.push(frame, poses)
                 previews = people.preview(shown.lookahead)
                 settled, provisional = self._both(batch, previews)
+                due, batch = batch, []
                 yield from shown.results(captured_s, frame, previews, provisional)
-                yield from settling.results(batch, settled)
+                yield from settling.results(due, settled)
         except Exception as error:
             failure = error
-        batch = people.finish()
-        yield from settling.results(batch, self._lifted(batch))
+        yield from self._rest(settling, batch + people.finish(), failure)
+
+    def _rest(self, settling: Settling, batch: list[list[Due]], failure: Exception | None) -> Iterator[TimedResult]:
+        """The results of the frames that still wait, without 3D poses if the lifter failed; then the failure."""
+        try:
+            poses = self._lifted(batch)
+        except Exception as error:
+            poses, failure = [], failure or error
+        yield from settling.results(batch, poses)
         yield from settling.finish()
         if failure is not None:
             raise failure
@@ -250,7 +290,7 @@ class Pipeline:
         scale = self.options.scale
         return [scaled(pose, scale) for pose in settled], [scaled(pose, scale) for pose in provisional]
 
-    def _draw(self, lifted: Iterable[_Lifted]) -> Iterator[_Lifted]:
+    def _draw(self, lifted: Iterable[TimedResult]) -> Iterator[TimedResult]:
         composer, statistics = self.composer, self.statistics
         done_s: deque[float] = deque(maxlen=_RATE_FRAMES)
         for captured_s, result in lifted:
@@ -267,10 +307,14 @@ class Pipeline:
                     poses3d,
                     fps,
                     self._note(result),
-                    latency_ms=statistics.meter.recent_ms("latency") if self._live else None,
+                    latency_ms=statistics.meter.recent_ms("latency", 50) if self._live else None,
+                    latency_p95_ms=statistics.meter.recent_ms("latency", 95) if self._live else None,
                     dropped=statistics.dropped,
                 )
-            yield captured_s, replace(result, picture=picture)
+            composed = replace(result, picture=picture)
+            if self._film is not None:
+                self._film(composed)
+            yield captured_s, composed
 
     def _note(self, result: Result) -> str:
         """What the picture says about itself in a live run."""
@@ -291,75 +335,29 @@ class Pipeline:
             self.options.focal_px,
             frame_step(info.fps),
             getattr(self.lifter, "normalisation", NORMALISATION),
+            longest_gap_s(self.options.detect_every, info.fps, self._live),
+            max(BREAK_S, _SLOW_STEPS / info.fps),
         )
 
 
-class _Settling:
-    """Frames that wait for their settled poses, and then for their smoothed ones."""
+def longest_gap_s(detect_every: int, fps: float, live: bool) -> float:
+    """Longest gap that is bridged: with sparse detection at least what lies between two looks.
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._waiting: deque[_Timed] = deque()  # frames whose look-ahead has not passed
-        # What is drawn can't wait for later frames; what only goes into files can.
-        drawn_live = pipeline.source.info.live and not pipeline.has_preview
-        self._smoothing = create_smoothing(pipeline.options.smooth, drawn_live)
-        self._unsmoothed: deque[_Lifted] = deque()
-
-    def push(self, captured_s: float, frame: Frame) -> None:
-        """A new frame."""
-        self._waiting.append((captured_s, frame))
-
-    def results(self, batch: list[list[Due]], poses: list[Pose3D]) -> Iterator[_Lifted]:
-        """The results of the frames of a batch, or of frames before them that waited for these to be smoothed."""
-        by_frame = {(pose.track_id, pose.frame_index): pose for pose in poses}
-        for people in batch:
-            captured_s, frame = self._waiting.popleft()
-            poses3d = [
-                by_frame.get((due.pose.track_id, frame.index))
-                or Pose3D.missing(frame.index, frame.time_s, due.pose.track_id)
-                for due in people
-            ]
-            result = Result(frame, [due.pose for due in people], poses3d)
-            if self._smoothing is None:
-                yield captured_s, result
-            else:
-                self._unsmoothed.append((captured_s, result))
-                yield from self._smoothed(self._smoothing.push(poses3d))
-
-    def finish(self) -> Iterator[_Lifted]:
-        """The frames that still wait to be smoothed."""
-        if self._smoothing is not None:
-            yield from self._smoothed(self._smoothing.finish())
-
-    def _smoothed(self, frames: list[list[Pose3D]]) -> Iterator[_Lifted]:
-        for poses in frames:
-            captured_s, result = self._unsmoothed.popleft()
-            yield captured_s, replace(result, smoothed=poses)
+    Live twice that: a source's nominal rate is more than what a slow machine makes of it.
+    """
+    looks_s = detect_every / fps * (2 if live else 1)
+    return max(MAX_GAP_S, looks_s) if detect_every > 1 else MAX_GAP_S
 
 
-class _Shown:
-    """The newest frames, until the one that is drawn has its provisional pose."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        assert pipeline.options.show_lookahead is not None
-        self.lookahead = pipeline.options.show_lookahead
-        behind = self.lookahead * frame_step(pipeline.source.info.fps)
-        self._frames: deque[_Timed] = deque(maxlen=behind + 1)
-        self._smoothing = create_smoothing(pipeline.options.smooth, live=True)
-
-    def results(self, captured_s: float, frame: Frame, previews: list[Due], poses: list[Pose3D]) -> Iterator[_Lifted]:
-        """The provisional result of the frame that is now drawn, if there are enough frames."""
-        self._frames.append((captured_s, frame))
-        if len(self._frames) < (self._frames.maxlen or 1):
-            return
-        captured_s, frame = self._frames[0]
-        by_track = {pose.track_id: pose for pose in poses}
-        poses2d = [due.pose for due in previews] or [Pose2D.missing(frame.index, frame.time_s)]
-        poses3d = [
-            by_track.get(pose.track_id) or Pose3D.missing(frame.index, frame.time_s, pose.track_id) for pose in poses2d
-        ]
-        smoothed = None if self._smoothing is None else self._smoothing.push(poses3d)[0]
-        yield captured_s, Result(frame, poses2d, poses3d, smoothed, settled=False)
+def _apart(results: Iterator[TimedResult], drawn_live: bool) -> Iterator[TimedResult]:
+    """Live: the rows of a frame, which must not be lost or late, and its picture, which may."""
+    for captured_s, result in results:
+        if not drawn_live:
+            yield captured_s, result
+            continue
+        yield captured_s, replace(result, frame=Frame(result.frame.index, result.frame.time_s, NO_IMAGE))
+        yield captured_s, replace(result, for_files=False)
 
 
-def _is_provisional(item: _Lifted) -> bool:
-    return not item[1].settled
+def _only_shown(item: TimedResult) -> bool:
+    return not item[1].for_files

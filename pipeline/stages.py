@@ -28,7 +28,8 @@ PATIENCE_S = 60.0
 
 _POLL_S = 0.05
 _JOIN_S = 5.0
-_SHOWN = 31  # frames that a figure for display is the median of
+_ASLEEP_S = 1.0
+_SHOWN = 61  # frames that a figure for display is the median of
 _MOST_WAITING = 4096  # small items that must not be lost, beside those that may
 
 
@@ -134,12 +135,16 @@ class Stages:
 
     Args:
         patience_s: how long a stage may work on one item; who reads the last stage meets ``StageStuckError`` after
-            that. The first stage is left to itself: how long a source may be silent is its own matter.
+            that. The first stage is left to itself: how long a live source may be silent is its own matter.
         idle: called by who reads the last stage while nothing comes.
+        watch_first: watch the first stage too: a source that is read as fast as it can be should not be silent.
     """
 
-    def __init__(self, patience_s: float = PATIENCE_S, idle: Callable[[], None] | None = None) -> None:
-        self._idle = idle
+    def __init__(
+        self, patience_s: float = PATIENCE_S, idle: Callable[[], None] | None = None, watch_first: bool = False
+    ) -> None:
+        self._idle, self._watch_first = idle, watch_first
+        self._checked_s = time.monotonic()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._watches: list[Watch] = []
@@ -154,7 +159,7 @@ class Stages:
     ) -> Handed[Item]:
         """Read ``items`` in a thread called ``name``, at most ``size`` ahead of the reader; see ``Handover``."""
         handover: Handover[Item] = Handover(size, may_drop)
-        watch = Watch(name) if self._threads else None
+        watch = Watch(name) if self._threads or self._watch_first else None
         if watch is not None:
             self._watches.append(watch)
         thread = threading.Thread(target=self._work, args=(items, handover, watch), name=name, daemon=True)
@@ -177,6 +182,11 @@ class Stages:
 
     def _check(self) -> None:
         now_s = time.monotonic()
+        asleep_s, self._checked_s = now_s - self._checked_s, now_s
+        if asleep_s > _ASLEEP_S:  # the reader itself stood still, or the whole process: nobody can be blamed for that
+            for watch in self._watches:
+                if watch.busy_since_s is not None:
+                    watch.busy_since_s += asleep_s
         for watch in self._watches:
             since_s = watch.busy_since_s
             if since_s is not None and now_s - since_s > self._patience_s:
@@ -270,11 +280,11 @@ class Meter:
             recent = list(self._recent.get(name, ()))
         return float(np.percentile(recent, percent)) * 1000 if recent else None
 
-    def recent_ms(self, name: str) -> float | None:
-        """Median milliseconds per frame of the last ``_SHOWN`` frames, None if nothing was measured."""
+    def recent_ms(self, name: str, percent: float) -> float | None:
+        """Percentile of the milliseconds per frame of the last ``_SHOWN`` frames, None if nothing was measured."""
         with self._lock:
             recent = list(islice(reversed(self._recent.get(name, ())), _SHOWN))
-        return float(np.median(recent)) * 1000 if recent else None
+        return float(np.percentile(recent, percent)) * 1000 if recent else None
 
     def names(self) -> list[str]:
         """What was measured, in order of first use."""

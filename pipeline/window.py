@@ -26,6 +26,10 @@ HIGHEST_RATE_HZ = 60.0
 """Highest frame rate that lifters are trained on; faster recordings are seen every n-th frame."""
 
 _INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
+BREAK_S = 1.0
+"""Two frames further apart do not belong to one window, unless the source is that slow."""
+
+_TOLERANCE_S = 1e-9
 _HELD_CONFIDENCE = 0.5  # of the last one
 _MIN_JOINTS = 4  # fewer keypoints in the target frame say nothing about a body
 _PARTS_OF_H36M = H36M_FROM_COCO != 0
@@ -71,6 +75,8 @@ class WindowBuffer:
         focal_px: focal length; assumed if None.
         step: every how many frames a window looks, see ``frame_step``.
         normalisation: how the lifter expects its keypoints: ``NORMALISATION`` or ``IMAGE_NORMALISATION``.
+        longest_gap_s: longest gap that is bridged.
+        break_s: two frames further apart do not belong to one window.
 
     Memory is bounded: about 2 * T * step frames of keypoints.
     """
@@ -84,6 +90,8 @@ class WindowBuffer:
         focal_px: float | None = None,
         step: int = 1,
         normalisation: str = NORMALISATION,
+        longest_gap_s: float = MAX_GAP_S,
+        break_s: float = BREAK_S,
     ) -> None:
         if not 0 <= lookahead < window:
             raise ValueError(f"look-ahead {lookahead} is not inside a window of {window}")
@@ -92,6 +100,8 @@ class WindowBuffer:
         width, height = size_px
         self._focal = np.array([focal_px or assumed_focal_px(width, height)], np.float32)
         self._centre = np.array([[width / 2, height / 2]], np.float32)
+        self._break_s = break_s
+        self._longest_gap_s = longest_gap_s + _TOLERANCE_S
         self._step, self._target = step, window - 1 - lookahead
         self._offsets = (np.arange(window) - self._target) * step
         self._ahead = lookahead * step
@@ -144,7 +154,7 @@ class WindowBuffer:
         seen = newest
         while seen > max(0, newest - self._size + 1) and not self._is_seen(seen):
             seen -= 1
-        if number < 0 or not self._is_seen(seen) or self._time_of(newest) - self._time_of(seen) > MAX_GAP_S + 1e-9:
+        if number < 0 or not self._is_seen(seen) or self._time_of(newest) - self._time_of(seen) > self._longest_gap_s:
             return None
         offsets = self._offsets - self._offsets[-1]
         first, _ = self._stretch(seen, newest + int(offsets[0]), newest)
@@ -191,7 +201,7 @@ class WindowBuffer:
             return False
         a, b = before % self._size, now % self._size
         span = self._time[b] - self._time[a]
-        if not 0 < span <= MAX_GAP_S + 1e-9:
+        if not 0 < span <= self._longest_gap_s:
             return False
         slots = np.arange(before + 1, now) % self._size
         share = ((self._time[slots] - self._time[a]) / span).astype(np.float32)[:, None]
@@ -258,11 +268,15 @@ class WindowBuffer:
         """First and last frame around ``number``, within these, between which the person is never out of sight."""
         oldest, newest = max(0, self._pushed - self._size, oldest), min(self._pushed - 1, newest)
         first = last = number
-        while first > oldest and self._is_seen(first - 1):
+        while first > oldest and self._is_seen(first - 1) and self._goes_on(first - 1):
             first -= 1
-        while last < newest and self._is_seen(last + 1):
+        while last < newest and self._is_seen(last + 1) and self._goes_on(last):
             last += 1
         return first, last
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether the frame after this one follows without a break: a stream that was away shows something else."""
+        return self._time_of(number + 1) - self._time_of(number) <= self._break_s
 
     def _is_seen(self, number: int) -> bool:
         return self._seen[number % self._size]

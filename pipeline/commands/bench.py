@@ -18,7 +18,7 @@ from pipeline.commands.options import (
     run_options,
 )
 from pipeline.commands.outputs import Outputs
-from pipeline.commands.run import timings
+from pipeline.commands.run import stop_on_interrupt, timings
 from pipeline.errors import ConfigError
 from pipeline.export.run_json import write_run_json
 from pipeline.pace import Paced
@@ -47,22 +47,26 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         PoseStrideError: what went wrong.
     """
+    if options.json is not None and not options.json.parent.is_dir():
+        raise ConfigError(f"--json {options.json}: there is no folder {options.json.parent}; create it first")
     with closing(open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps)) as opened:
         if options.live and opened.info.live:
             raise ConfigError(
-                f"--live plays a recording like a camera, but {options.source} is live already; leave it out"
+                f"--live plays a recording like a camera, but {opened.info.name} is live already; leave it out"
             )
         source = Paced(opened) if options.live else opened
         models = load_models(options, source.info.live)
         info = source.info
         composer = None if options.no_video else Composer(info.width_px, info.height_px)
+        if options.record and not info.live:
+            raise ConfigError("--record belongs to --live: a recording is encoded anyway, unless --no-video is given")
         with closing(models.detector):
             pipeline = Pipeline(source, models.detector, models.lifter, composer, run_options(options))
             statistics = _measure(pipeline, options)
     figures = _figures(statistics)
+    print(_table(figures))
     if options.json is not None:
         write_run_json(options.json, figures)
-    print(_table(figures))
     return 0
 
 
@@ -71,15 +75,16 @@ def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
     with tempfile.TemporaryDirectory() as name:
         options = argparse.Namespace(**{"wide": False, "npz": False, **vars(options)})
         size = composer.output_size if composer else None
-        with Outputs(Path(name), options, pipeline.source.info, size) as outputs:
-            return pipeline.run(outputs.take)
+        with Outputs(Path(name), options, pipeline.source.info, size) as outputs, stop_on_interrupt(pipeline):
+            return pipeline.run(outputs.take, film=outputs.film if pipeline.source.info.live else None)
 
 
 def _figures(statistics: Statistics) -> dict[str, Any]:
     figures = timings(statistics)
-    busy = sum(stage["seconds_total"] for stage in figures["stages"].values())
-    for stage in figures["stages"].values():
-        stage["share"] = round(stage["seconds_total"] / busy, 3) if busy else None
+    stages = figures["stages"]
+    busy = sum(stage["seconds_total"] for name, stage in stages.items() if name != "wait")
+    for name, stage in stages.items():
+        stage["share"] = round(stage["seconds_total"] / busy, 3) if busy and name != "wait" else None
     return {
         **figures,
         "frames": statistics.frames,

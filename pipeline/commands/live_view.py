@@ -30,12 +30,18 @@ class LiveView:
 
     def take(self, result: Result) -> None:
         """Show the result's picture, if it has one."""
+        self._tell()
         if result.picture is not None:
             self._screen.recording = self._outputs.recording
             self._do(self._screen.show(result.picture))
 
     def idle(self) -> None:
         """No result has come for a moment: keep the window alive and say why, if the source knows."""
+        self._tell()
+        self._do(self._screen.wait(0.0))
+
+    def _tell(self) -> None:
+        """Say that the source broke off, or came back."""
         state = state_of(self._pipeline.source)
         if state is not None and state.phase is not self._phase:
             self._phase = state.phase
@@ -43,7 +49,6 @@ class LiveView:
                 self._screen.say(f"reconnecting: {state.message}", float("inf"))
             elif state.reconnects:
                 self._screen.say("connected again")
-        self._do(self._screen.wait(0.0))
 
     def _do(self, command: Command | None) -> None:
         composer = self._pipeline.composer
@@ -51,11 +56,18 @@ class LiveView:
             self._pipeline.stop()
         elif command is Command.MIRROR and composer is not None:
             composer.mirror = not composer.mirror
-        elif command is Command.RECORD:
-            self._screen.say(self._outputs.toggle_recording())
-            self._screen.recording = self._outputs.recording
-        elif command is Command.SNAPSHOT and self._screen.picture is not None:
+        elif command in (Command.RECORD, Command.SNAPSHOT):
             try:
-                self._screen.say(f"saved {save_snapshot(self._folder, self._screen.picture).name}")
+                self._screen.say(self._kept(command))
             except ExportError as error:  # a picture less is no reason to end a run
                 self._screen.say(str(error), 6.0)
+
+    def _kept(self, command: Command) -> str:
+        """Record or save a picture, and say what was done."""
+        if command is Command.SNAPSHOT:
+            if self._screen.picture is None:
+                return "no picture yet"
+            return f"saved {save_snapshot(self._folder, self._screen.picture).name}"
+        done = self._outputs.toggle_recording()
+        self._screen.recording = self._outputs.recording
+        return done

@@ -19,6 +19,8 @@ from pipeline.sources.live_options import LiveOptions, parse_size
 
 DEFAULT_MODEL = "lift-27"
 
+DEFAULT_LATENCY = "low"
+
 LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
 """Frames that a live picture is behind the newest one, by ``--latency``; None: the lifter's whole look-ahead."""
 
@@ -58,7 +60,6 @@ def add_motion_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("delay and calm")
     group.add_argument(
         "--latency",
-        default="low",
         metavar="NAME",
         help="live: low shows the newest frame at once, balanced 3 frames later, best the settled pose (default: low)",
     )
@@ -80,10 +81,11 @@ def run_options(options: argparse.Namespace, scale: float = 1.0, focal_px: float
     Raises:
         ConfigError: a value is not valid.
     """
-    if options.latency not in LOOKAHEADS:
-        near = difflib.get_close_matches(options.latency.lower(), LOOKAHEADS, n=1, cutoff=0.4)
+    latency = DEFAULT_LATENCY if options.latency is None else options.latency
+    if latency not in LOOKAHEADS:
+        near = difflib.get_close_matches(latency.lower(), LOOKAHEADS, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"--latency {options.latency!r} is not known; {hint}there are: {', '.join(LOOKAHEADS)}")
+        raise ConfigError(f"--latency {latency!r} is not known; {hint}there are: {', '.join(LOOKAHEADS)}")
     find_preset(options.smooth)
     return RunOptions(
         scale=scale,
@@ -91,7 +93,7 @@ def run_options(options: argparse.Namespace, scale: float = 1.0, focal_px: float
         smooth=options.smooth,
         repair_swaps=not options.keep_swaps,
         detect_every=options.detect_every,
-        show_lookahead=LOOKAHEADS[options.latency],
+        show_lookahead=LOOKAHEADS[latency],
     )
 
 

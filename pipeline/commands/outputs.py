@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from pipeline.export.background import BackgroundSink
-from pipeline.export.base import Sink
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.npz import NpzPoses3D
+from pipeline.export.part_file import part_name
 from pipeline.export.video import VideoSink
 from pipeline.results import Result
 from pipeline.sources import SourceInfo
@@ -20,6 +21,17 @@ from pipeline.types import U8
 TimedPicture = tuple[float, U8]
 
 _WAITING_BYTES = 128 << 20  # of pictures that a recording may be behind
+
+
+ALL_RESULTS = (
+    "poses3d.csv",
+    "poses2d.csv",
+    "poses3d_smooth.csv",
+    "poses3d.npz",
+    "poses3d_smooth.npz",
+    "overlay.mp4",
+    "run.json",
+)
 
 
 def result_names(options: argparse.Namespace, live: bool) -> list[str]:
@@ -58,8 +70,10 @@ class Outputs:
     ) -> None:
         self._folder, self._info, self._size = folder, info, picture_size
         self._stack = ExitStack()
-        self._video: Sink[TimedPicture] | None = None
-        self._dropped = 0
+        self._video: VideoSink | BackgroundSink[TimedPicture] | None = None
+        self._recordings: list[BackgroundSink[TimedPicture]] = []
+        self._names: list[str] = []
+        self._changing = threading.Lock()
         with self._stack:
             enter = self._stack.enter_context
             self._raw: list[CsvPoses3D | NpzPoses3D] = [enter(CsvPoses3D(folder / "poses3d.csv", options.wide))]
@@ -82,12 +96,17 @@ class Outputs:
 
     @property
     def not_recorded(self) -> int:
-        """Pictures that a recording had no time for."""
-        return self._dropped + (self._video.dropped if isinstance(self._video, BackgroundSink) else 0)
+        """Pictures that recordings had no time for."""
+        return sum(video.dropped for video in self._recordings)
+
+    @property
+    def names(self) -> list[str]:
+        """Files of the recordings that were started by hand."""
+        return list(self._names)
 
     def take(self, result: Result) -> None:
-        """Write one result."""
-        if result.settled:
+        """Write the rows of one result, and the picture of a recording."""
+        if result.for_files:
             for sink in self._raw:
                 for pose in result.poses3d:
                     sink.write(pose)
@@ -96,32 +115,51 @@ class Outputs:
                     sink.write(pose)
             for pose2d in result.poses2d:
                 self._csv2d.write(pose2d)
-        if self._video is not None and result.picture is not None:
-            self._video.write((result.frame.time_s, result.picture))
+        if not self._info.live:
+            self.film(result)
+
+    def film(self, result: Result) -> None:
+        """Put the picture into the video, if one is being written. Live: safe to call from the drawing thread."""
+        with self._changing:
+            if self._video is not None and result.picture is not None:
+                self._video.write((result.frame.time_s, result.picture))
 
     def toggle_recording(self) -> str:
-        """Start a video in a new file, or complete the one that is being written; says which."""
-        if self._video is not None:
-            self._close_video()
-            return "recording stopped"
+        """Start a video in a new file, or complete the one that is being written; says which.
+
+        Raises:
+            ExportError: the file can't be opened.
+        """
+        with self._changing:
+            if self._video is not None:
+                if isinstance(self._video, BackgroundSink):
+                    self._video.end()
+                self._video = None
+                return "recording stopped"
+            name = self._free_name()
+            self._open_video(name)
+            self._names.append(name)
+            return f"recording {name}"
+
+    def _free_name(self) -> str:
+        """A name that neither a complete recording nor a rescued one has."""
         number = 1
-        while (path := self._folder / f"recording_{number:04d}.mp4").exists():
+        while True:
+            path = self._folder / f"recording_{number:04d}.mp4"
+            if not path.exists() and not part_name(path).exists():
+                return path.name
             number += 1
-        self._open_video(path.name)
-        return f"recording {path.name}"
 
     def _open_video(self, name: str) -> None:
         assert self._size is not None
         width, height = self._size
         sink = VideoSink(self._folder / name, width, height, self._info.fps, audio_from=self._info.audio_path)
-        # A recording waits for its video; a live run must not.
-        self._video = BackgroundSink(sink, _WAITING_BYTES // (3 * width * height)) if self._info.live else sink
-
-    def _close_video(self) -> None:
-        video, self._video = self._video, None
-        if video is not None:
-            self._dropped += video.dropped if isinstance(video, BackgroundSink) else 0
-            video.close()
+        self._video = sink
+        if self._info.live:  # a recording waits for its video; a live run must not
+            recording = BackgroundSink(sink, _WAITING_BYTES // (3 * width * height))
+            self._recordings.append(recording)
+            self._video = recording
+        self._stack.enter_context(self._video)
 
     def __enter__(self) -> Outputs:
         return self
@@ -129,8 +167,6 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._stack:
-            video, self._video = self._video, None
-            if video is not None:
-                video.__exit__(kind, error, trace)
-                self._dropped += video.dropped if isinstance(video, BackgroundSink) else 0
+        with self._changing:
+            self._video = None
+        self._stack.__exit__(kind, error, trace)

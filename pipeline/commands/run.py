@@ -6,9 +6,11 @@ import argparse
 import platform
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from pipeline.commands.options import (
     open_from,
     run_options,
 )
-from pipeline.commands.outputs import Outputs, result_names, wants_video
+from pipeline.commands.outputs import ALL_RESULTS, Outputs, result_names, wants_video
 from pipeline.errors import ConfigError, PoseStrideError
 from pipeline.export.output_folder import prepare_output
 from pipeline.export.run_json import write_run_json
@@ -34,10 +36,10 @@ from pipeline.place import height_scale
 from pipeline.render.compose import Composer
 from pipeline.render.screen import Screen, display_problem
 from pipeline.results import DELAYS, Result, Statistics
-from pipeline.run import Pipeline
+from pipeline.run import Pipeline, longest_gap_s
 from pipeline.sources import Source
+from pipeline.sources.address import public_name
 from pipeline.sources.live import state_of
-from pipeline.window import MAX_GAP_S
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "matplotlib")
 
@@ -73,34 +75,45 @@ def execute(options: argparse.Namespace) -> int:
     with closing(open_from(options)) as source:
         info = source.info
         folder = options.out or Path("out") / _folder_name(info.name)
-        prepare_output(folder, result_names(options, info.live), options.overwrite)
+        names = result_names(options, info.live)
+        prepare_output(folder, names, options.overwrite, others=set(ALL_RESULTS) - set(names))
+        for note in _unused(options, info.live):
+            print(f"note: {note}", file=sys.stderr)
         models = load_models(options, info.live)
         print(f"running on {models.lifter.choice}", file=sys.stderr)
         show = info.live and not options.no_display and _can_show()
         draws = show or wants_video(options, info.live)
         composer = Composer(info.width_px, info.height_px) if draws else None
         pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
-        status, failure, not_recorded = "complete", None, 0
-        with closing(models.detector), _stop_on_interrupt(pipeline) as interrupted:
+        outcome = _Outcome()
+        with closing(models.detector), stop_on_interrupt(pipeline) as interrupted:
             try:
-                not_recorded = _write_results(pipeline, folder, options, show)
-            except PoseStrideError as error:
-                status, failure = "failed", error
-        if interrupted() and failure is None:
-            status = "interrupted"
-        report = _report(options, source, models, pipeline.statistics, status, started)
-        report["counts"]["not_recorded"] = not_recorded
-        if failure is not None:
-            report["error"] = str(failure)
+                _write_results(pipeline, folder, options, show, outcome)
+            except BaseException as error:  # whatever ended the run, its run.json says so
+                outcome.status, outcome.error = "failed", error
+        if interrupted() and (outcome.error is None or isinstance(outcome.error, KeyboardInterrupt)):
+            outcome.status = "interrupted"
+        report = _report(options, source, models, pipeline.statistics, outcome, started)
         try:
             write_run_json(folder / "run.json", report)
         except PoseStrideError:
-            if failure is None:
+            if outcome.error is None:
                 raise
-        if failure is not None:
-            raise failure
-    print(_summary(folder, result_names(options, info.live), pipeline.statistics, status))
-    return 130 if status == "interrupted" else 0
+        if outcome.error is not None:
+            raise outcome.error
+    names = [name for name in result_names(options, info.live) if (folder / name).exists()]
+    print(_summary([folder / name for name in [*names, *outcome.recordings]], pipeline.statistics, outcome.status))
+    return 130 if outcome.status == "interrupted" else 0
+
+
+@dataclass
+class _Outcome:
+    """How a run ended."""
+
+    status: str = "complete"
+    error: BaseException | None = None
+    not_recorded: int = 0
+    recordings: list[str] = field(default_factory=list)
 
 
 def _folder_name(source_name: str) -> str:
@@ -116,14 +129,15 @@ def _can_show() -> bool:
 
 
 @contextmanager
-def _stop_on_interrupt(pipeline: Pipeline) -> Iterator[Any]:
+def stop_on_interrupt(pipeline: Pipeline) -> Iterator[Any]:
     """Ctrl-C ends the source and lets the frames under way finish; a second one ends at once."""
     hits = 0
 
     def handle(*_: object) -> None:
         nonlocal hits
         hits += 1
-        pipeline.stop()
+        # In a thread: the signal may have come while the main thread holds the lock that this needs.
+        threading.Thread(target=pipeline.stop, name="interrupt", daemon=True).start()
         if hits > 1:
             raise KeyboardInterrupt
 
@@ -134,11 +148,13 @@ def _stop_on_interrupt(pipeline: Pipeline) -> Iterator[Any]:
         signal.signal(signal.SIGINT, before)
 
 
-def _write_results(pipeline: Pipeline, folder: Path, options: argparse.Namespace, show: bool) -> int:
-    """Run; returns how many pictures a recording had no time for."""
+def _write_results(
+    pipeline: Pipeline, folder: Path, options: argparse.Namespace, show: bool, outcome: _Outcome
+) -> None:
     info, composer = pipeline.source.info, pipeline.composer
     with ExitStack() as stack:
         outputs = stack.enter_context(Outputs(folder, options, info, composer.output_size if composer else None))
+        stack.callback(_note_recordings, outputs, outcome)
         view = None
         if show:
             view = LiveView(stack.enter_context(Screen("PoseStride")), pipeline, outputs, folder)
@@ -150,10 +166,25 @@ def _write_results(pipeline: Pipeline, folder: Path, options: argparse.Namespace
             outputs.take(result)
             if view is not None:
                 view.take(result)
-            progress.update(result.settled)
+            progress.update(result.for_files)
 
-        pipeline.run(take, view.idle if view is not None else None)
-    return outputs.not_recorded
+        pipeline.run(take, view.idle if view else None, outputs.film if info.live else None)
+
+
+def _note_recordings(outputs: Outputs, outcome: _Outcome) -> None:
+    outcome.not_recorded, outcome.recordings = outputs.not_recorded, outputs.names
+
+
+def _unused(options: argparse.Namespace, live: bool) -> list[str]:
+    """Options that do nothing with this kind of source, in words."""
+    if live:
+        return ["--no-video is for recordings; live sources are filmed with --record only"] if options.no_video else []
+    notes = []
+    if options.record:
+        notes.append("--record is for cameras and streams; a recording gets its overlay.mp4 without it")
+    if options.latency is not None:
+        notes.append("--latency is for cameras and streams; files always hold settled poses")
+    return notes
 
 
 def _report(
@@ -161,13 +192,14 @@ def _report(
     source: Source,
     models: Models,
     statistics: Statistics,
-    status: str,
+    outcome: _Outcome,
     started: float,
 ) -> dict[str, Any]:
     """What run.json says."""
     info, card, live = source.info, models.lifter.card, state_of(source)
     return {
-        "status": status,
+        "status": outcome.status,
+        **({} if outcome.error is None else {"error": str(outcome.error) or type(outcome.error).__name__}),
         "source": {
             "name": info.name,
             "kind": info.kind,
@@ -178,7 +210,7 @@ def _report(
             "reconnects": live.reconnects if live else 0,
         },
         "options": {
-            name: str(value) if isinstance(value, Path) else value
+            name: public_name(str(value)) if isinstance(value, str | Path) else value
             for name, value in vars(options).items()
             if isinstance(value, (str, int, float, bool, Path, type(None)))
         },
@@ -189,13 +221,13 @@ def _report(
                 "provider": models.lifter.provider,
                 "device": models.lifter.choice,
             },
-            "detector": {"name": options.detector},
+            "detector": {"name": options.detector, "device": options.device},
         },
         "conventions": {
             "units": "metres and seconds; pixels of the upright picture",
             "axes": "camera: x right, y down, z away; root-relative (pelvis = 0)",
             "body_height_m": options.height or 1.70,
-            "longest_interpolated_gap_s": MAX_GAP_S,
+            "longest_interpolated_gap_s": longest_gap_s(options.detect_every, info.fps, info.live),
         },
         "counts": {
             "frames": statistics.frames,
@@ -204,6 +236,7 @@ def _report(
             "dropped_frames": statistics.dropped,
             "pictures": statistics.pictures,
             "not_drawn": statistics.not_drawn,
+            "not_recorded": outcome.not_recorded,
         },
         "timings": {"started_unix_s": round(started, 3), "wall_s": round(statistics.wall_s, 3), **timings(statistics)},
         "versions": {"python": platform.python_version(), **_versions()},
@@ -240,7 +273,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _summary(folder: Path, names: list[str], statistics: Statistics, status: str) -> str:
+def _summary(files: list[Path], statistics: Statistics, status: str) -> str:
     measured = timings(statistics)
     latency = measured["latency_ms_median"]
     lines = [
@@ -251,5 +284,4 @@ def _summary(folder: Path, names: list[str], statistics: Statistics, status: str
     ]
     if statistics.frames and not statistics.frames_with_person:
         lines.append("no person was found in any frame: the CSV rows are empty; try --detector accurate")
-    lines += [f"  {folder / name}" for name in names]
-    return "\n".join(lines)
+    return "\n".join(lines + [f"  {file}" for file in files])

@@ -6,12 +6,13 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
+from pipeline.errors import ExportError
 from pipeline.export.base import Sink
 from pipeline.export.part_file import ClosesItself
 
 Item = TypeVar("Item")
 
-_CLOSE_S = 60.0
+_CLOSE_S = 600.0
 
 
 class BackgroundSink(ClosesItself, Generic[Item]):
@@ -43,24 +44,33 @@ class BackgroundSink(ClosesItself, Generic[Item]):
         """
         with self._changed:
             self._raise()
+            if self._ending:
+                return
             if len(self._items) >= self._most:
                 self.dropped += 1
                 return
             self._items.append(item)
             self._changed.notify()
 
+    def end(self) -> None:
+        """Take no more items; what waits is written and the file completed in the background. ``close`` it later."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify()
+
     def close(self) -> None:
         """Write what waits and complete the file. Calling it again does nothing.
 
         Raises:
-            ExportError: the sink could not write or be completed.
+            ExportError: the sink could not write or be completed, or takes longer than ``_CLOSE_S``.
         """
-        with self._changed:
-            if self._ending:
-                return
-            self._ending = True
-            self._changed.notify()
+        self.end()
         self._thread.join(_CLOSE_S)
+        if self._thread.is_alive():
+            raise ExportError(
+                f"a recording was not complete after {_CLOSE_S:.0f} s and was given up; what is written of it plays as "
+                "the .part file in the output folder"
+            )
         self._raise()
 
     def _raise(self) -> None:

@@ -55,6 +55,7 @@ class Composer:
         note: str = "",
         *,
         latency_ms: float | None = None,
+        latency_p95_ms: float | None = None,
         dropped: int = 0,
     ) -> U8:
         """Compose one frame.
@@ -65,7 +66,8 @@ class Composer:
             poses3d: for the panel; of this frame or of an earlier one whose look-ahead has passed.
             fps: frames per second to show, if known.
             note: a word or two to show, such as 'provisional' or 'reconnecting'.
-            latency_ms: from the capture of a frame to the screen, to show, if known.
+            latency_ms, latency_p95_ms: from the capture of a frame to the screen, median and 95th percentile of the
+                last frames, to show, if known.
             dropped: how many frames were left out so far; shown if there are any.
 
         Returns:
@@ -85,7 +87,7 @@ class Composer:
             draw_pose2d(picture, self._placed(pose, mirror))
         if self._panel is not None:
             self._panel.draw(image[:, layout.picture_width :], poses3d)
-        self._write(image, [_what(frame, fps), _how(latency_ms, dropped, note)])
+        self._write(image, [_what(frame, fps), _how(latency_ms, latency_p95_ms, dropped, note)])
         return image
 
     def shrink(self, frame: Frame) -> Frame:
@@ -124,11 +126,12 @@ def _what(frame: Frame, fps: float | None) -> str:
     return _GAP.join(words)
 
 
-def _how(latency_ms: float | None, dropped: int, note: str) -> str:
+def _how(latency_ms: float | None, p95_ms: float | None, dropped: int, note: str) -> str:
     """How it goes: latency, dropped frames, note."""
     words = []
     if latency_ms is not None and np.isfinite(latency_ms):
-        words.append(f"latency {latency_ms:.0f} ms")
+        worst = f" (95 %: {p95_ms:.0f})" if p95_ms is not None and np.isfinite(p95_ms) else ""
+        words.append(f"latency {latency_ms:.0f} ms{worst}")
     if dropped:
         words.append(f"{dropped} dropped")
     if note:

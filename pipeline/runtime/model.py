@@ -48,6 +48,7 @@ class OnnxModel:
         provider: what ONNX Runtime runs it on.
         precision: 'fp32' or 'fp16'.
         choice: what was chosen in one line, under ``auto`` with the reason.
+        outputs: how many there are.
 
     Raises:
         ModelError: the file is missing, damaged, or ONNX Runtime can't load it.
@@ -63,6 +64,7 @@ class OnnxModel:
         self._device = opened.device
         self._session = opened.session
         self._inputs = [node.name for node in self._session.get_inputs()]
+        self.outputs = len(self._session.get_outputs())
         self._call = _caller(self._session)
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:

@@ -134,7 +134,7 @@ def test_a_failing_room_ends_the_run_and_its_threads() -> None:
     before = threading.active_count()
     with pytest.raises(ModelError, match="not finite"):
         pipeline.run(lambda result: None)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_an_error_while_writing_ends_the_run() -> None:
@@ -146,7 +146,7 @@ def test_an_error_while_writing_ends_the_run() -> None:
 
     with pytest.raises(OSError, match="disk full"):
         Pipeline(source, TrueDetector(source), NumberingLifter()).run(full)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_stopping_finishes_the_frames_under_way() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.render.compose import Composer
 from pipeline.results import Result
 from pipeline.run import Pipeline, RunOptions
@@ -39,10 +39,23 @@ class Live(SyntheticSource):
             yield frame
 
 
+class Leading(TrueDetector):
+    """With a look-ahead of n the first picture comes after n + 1 frames: so many are asked for without one."""
+
+    def __init__(self, source: Live, lookahead: int) -> None:
+        super().__init__(source)
+        self._live, self._lookahead = source, lookahead
+
+    def __call__(self, frame: Frame) -> list[Pose2D]:
+        if frame.index < self._lookahead:
+            self._live.shown.release()
+        return super().__call__(frame)
+
+
 def play(source: Live, lifter=None, lookahead: int = 0, **options) -> tuple[list[Result], Pipeline]:
     pipeline = Pipeline(
         source,
-        TrueDetector(source),
+        Leading(source, lookahead),
         lifter or NumberingPreviewLifter(),
         Composer(*SIZE),
         RunOptions(show_lookahead=lookahead, **options),
@@ -57,9 +70,6 @@ def play(source: Live, lifter=None, lookahead: int = 0, **options) -> tuple[list
             newest = result.frame.index
             source.shown.release()
 
-    # With a look-ahead of n the first picture comes after n + 1 frames.
-    for _ in range(lookahead):
-        source.shown.release()
     pipeline.run(take)
     return out, pipeline
 
@@ -83,12 +93,13 @@ def test_the_newest_frame_is_shown_at_once_and_settles_later(lookahead: int) -> 
 
 def test_with_the_whole_look_ahead_the_settled_pose_is_drawn() -> None:
     source = Live(30)
-    for _ in range(40):
-        source.shown.release()
-    pipeline = Pipeline(source, TrueDetector(source), NumberingLifter(), Composer(*SIZE), RunOptions(show_lookahead=13))
+    pipeline = Pipeline(source, Leading(source, 30), NumberingLifter(), Composer(*SIZE), RunOptions(show_lookahead=13))
     out: list[Result] = []
     pipeline.run(out.append)
-    assert all(r.settled and r.picture is not None for r in out)
+    rows, pictures = [r for r in out if r.for_files], [r for r in out if not r.for_files]
+    assert [r.frame.index for r in rows] == list(range(30)) and all(r.picture is None for r in rows)
+    assert all(r.settled and r.picture is not None and (r.poses3d[0].xyz_m == r.frame.index).all() for r in pictures)
+    assert len(pictures) + pipeline.statistics.not_drawn == 30
 
 
 def test_without_a_picture_there_are_no_provisional_poses() -> None:
@@ -196,13 +207,13 @@ def test_the_meter_agrees_with_a_clock_in_the_picture(lookahead: int) -> None:
     class NobodySlowly:
         def __call__(self, frame: Frame) -> list[Pose2D]:
             time.sleep(0.02)
+            if frame.index < lookahead:
+                source.shown.release()
             return []
 
         def close(self) -> None: ...
 
     source = Clocked(20)
-    for _ in range(lookahead):
-        source.shown.release()
     pipeline = Pipeline(source, NobodySlowly(), Slow(), Composer(640, 480), RunOptions(show_lookahead=lookahead))
     seen_s: list[float] = []
     meant_s: list[float] = []
@@ -239,3 +250,72 @@ def test_smoothed_poses_are_drawn_and_raw_ones_kept() -> None:
         assert len(raw) == len(smooth) == 40
         assert np.abs(np.diff(raw)).min() == pytest.approx(0.02)
         assert np.abs(np.diff(smooth[5:])).max() < 0.008
+
+
+def test_a_lifter_that_fails_leaves_rows_in_their_place() -> None:
+    class Fails(NumberingPreviewLifter):
+        def lift_both(self, windows, newest, lookahead):
+            if newest and newest[0].target_index == 30:
+                raise ModelError("values are not finite")
+            return super().lift_both(windows, newest, lookahead)
+
+    source = Live(60)
+    out: list[Result] = []
+
+    def take(result: Result) -> None:
+        out.append(result)
+        if not result.for_files:
+            source.shown.release()
+
+    pipeline = Pipeline(source, TrueDetector(source), Fails(), Composer(*SIZE), RunOptions(show_lookahead=0))
+    with pytest.raises(ModelError, match="not finite"):
+        pipeline.run(take)
+    rows = [r for r in out if r.for_files]
+    assert [r.frame.index for r in rows] == list(range(31))
+    for result in rows:
+        assert result.poses2d[0].frame_index == result.poses3d[0].frame_index == result.frame.index
+        assert (result.poses2d[0].xy_px == source.truth_coco_px(result.frame.index)).all()
+
+
+def test_a_slow_screen_loses_no_rows_of_settled_pictures_and_none_of_a_film() -> None:
+    source = Live(60)
+    for _ in range(100):
+        source.shown.release()
+    pipeline = Pipeline(source, Paced(source), NumberingLifter(), Composer(*SIZE))
+    rows, filmed = [], []
+
+    def take(result: Result) -> None:
+        if result.for_files:
+            rows.append(result.frame.index)
+        else:
+            time.sleep(0.02)
+
+    pipeline.run(take, film=lambda result: filmed.append(result.frame.index))
+    statistics = pipeline.statistics
+    assert len(rows) == statistics.frames == 60 - statistics.dropped and rows == sorted(rows)
+    assert filmed == sorted(filmed) and len(filmed) > statistics.pictures - 1
+    assert statistics.pictures + statistics.not_drawn == statistics.frames
+
+
+def test_sparser_than_the_lifter_can_fill_is_refused() -> None:
+    source = Live(3)
+    with pytest.raises(ConfigError, match="at most 13"):
+        Pipeline(source, TrueDetector(source), NumberingLifter(), None, RunOptions(detect_every=14))
+
+
+@pytest.mark.parametrize(("fps", "every"), [(15, 5), (30, 13), (8, 3)])
+def test_sparse_detection_fills_its_gaps_at_any_rate(fps: int, every: int) -> None:
+    source = SyntheticSource(SyntheticOptions(frames=60, width_px=SIZE[0], height_px=SIZE[1], fps=fps))
+    out: list[Result] = []
+    Pipeline(source, TrueDetector(source), NumberingLifter(), None, RunOptions(detect_every=every)).run(out.append)
+    missing = [r.frame.index for r in out if r.poses3d[0].is_missing]
+    assert [n for n in missing if n <= 59 // every * every] == []
+
+
+def test_stopping_before_the_run_begins_is_an_empty_run() -> None:
+    source = Live(10)
+    pipeline = Pipeline(source, TrueDetector(source), NumberingPreviewLifter())
+    pipeline.stop()
+    out: list[Result] = []
+    pipeline.run(out.append)
+    assert out == []

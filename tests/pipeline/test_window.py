@@ -203,3 +203,18 @@ def test_a_bridged_gap_is_converted_too() -> None:
     assert a is not None and b is not None and b.origin[8] == Origin.INTERPOLATED
     assert b.keypoints[..., :2] == pytest.approx(a.keypoints[..., :2], abs=1e-4)
     assert (b.keypoints[3:5, 8, 2] == pytest.approx(0.45)) and (a.keypoints[..., 2] == np.float32(0.9)).all()
+
+
+def test_a_window_does_not_reach_over_a_break_in_time() -> None:
+    """A stream that was away for a minute shows something else: frames before the break are not in windows after it."""
+    buffer = WindowBuffer(0, 27, 13, (640, 480))
+    rng = np.random.default_rng(0)
+    due = []
+    for index in range(60):
+        time_s = index / 30 + (60.0 if index >= 30 else 0.0)
+        due += buffer.push(pose2d(index, time_s, rng.uniform(100, 300, (17, 2))))
+    due += buffer.finish()
+    for item in due:
+        assert item.window is not None
+        assert np.ptp(item.window.time_s) < 1.0
+        assert item.window.time_s.min() <= item.pose.time_s <= item.window.time_s.max()

@@ -28,14 +28,13 @@ class Keys:
     def __init__(self, pressed: dict[int, str]) -> None:
         self._pressed = pressed
         self.pictures: list[np.ndarray] = []
-        self._looked = 0
+        self.taken = 0  # pictures of the run so far; how often the window looks for keys depends on the clock
 
     def show(self, picture: np.ndarray) -> None:
         self.pictures.append(picture.copy())
 
     def key(self, wait_ms: int) -> int:
-        self._looked += wait_ms == 1
-        return ord(self._pressed.pop(self._looked, "\0")) if wait_ms == 1 else -1
+        return ord(self._pressed.pop(self.taken, "\0"))
 
     def is_open(self) -> bool:
         return True
@@ -58,12 +57,13 @@ def play(folder: Path, pressed: dict[int, str], frames: int = 40, record: bool =
         view = LiveView(screen, pipeline, outputs, folder)
 
         def take(result: Result) -> None:
+            keys.taken += not result.for_files
             outputs.take(result)
             view.take(result)
-            if not result.settled:
+            if not result.for_files:
                 source.shown.release()
 
-        pipeline.run(take, view.idle)
+        pipeline.run(take, view.idle, outputs.film)
     return keys, pipeline
 
 
