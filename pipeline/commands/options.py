@@ -19,6 +19,8 @@ from pipeline.sources.live_options import LiveOptions, parse_size
 
 DEFAULT_MODEL = "lift-27"
 
+_SHORT_WINDOW = 81
+
 DEFAULT_LATENCY = "low"
 
 LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
@@ -134,7 +136,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         f"the mirror image of each window (default: {STANDARD})",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: one per core)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: by model)")
 
 
 def load_models(options: argparse.Namespace, live: bool = False) -> Models:
@@ -147,9 +149,12 @@ def load_models(options: argparse.Namespace, live: bool = False) -> Models:
     """
     device = parse_device(options.device)
     if options.threads < 0:
-        raise ConfigError(f"--threads {options.threads} is not valid; use 0 (one per core) or more")
+        raise ConfigError(f"--threads {options.threads} is not valid; use 0 (what suits the model) or more")
     find_quality(options.quality, live)
-    lifter = create_lifter(_lifter_card(options.model, options.window), device, options.threads, options.quality)
+    card = _lifter_card(options.model, options.window)
+    # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
+    threads = options.threads or (1 if card.data["window"] <= _SHORT_WINDOW else 0)
+    lifter = create_lifter(card, device, threads, options.quality)
     return Models(create_detector(options.detector, device, options.threads), lifter)
 
 
