@@ -65,7 +65,7 @@ def test_a_stream_that_breaks_keeps_its_rows(tmp_path: Path, capsys: pytest.Capt
     ("arguments", "words"),
     [
         (("--latency", "lo"), ("did you mean 'low'?",)),
-        (("--smooth", "ligth"), ("did you mean 'light'?", "--smooth")),
+        (("--smooth", "lighter"), ("did you mean 'light'?", "--smooth")),
         (("--detect-every", 0), ("--detect-every 0",)),
         (("--quality", "fast"), ("--quality", "--latency")),
     ],
