@@ -410,7 +410,7 @@ def _play(
     pipeline = Pipeline(source, NoisyTruth(source, story), lifter, composer, options)
 
     def take_settled(result: Result) -> None:
-        if result.settled:
+        if result.for_files:
             take(result)
             source.row_done()
 
@@ -419,11 +419,14 @@ def _play(
 
 
 def _when_ended(threads: int) -> tuple[int, int]:
-    """``threads_and_handles`` when no more of Python's threads than these are left, or after a while."""
+    """Python's threads and the handles, when no more than these threads are left, or after a while.
+
+    Threads of libraries do not count here: a pool may be opened at any time, once; ``Sample`` shows whether it grows.
+    """
     due_s = time.monotonic() + _ENDING_S
     while threading.active_count() > threads and time.monotonic() < due_s:
         time.sleep(0.01)
-    return threads_and_handles()
+    return threading.active_count(), threads_and_handles()[1]
 
 
 def table(endured: Endured) -> str:

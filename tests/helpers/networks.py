@@ -30,6 +30,7 @@ class StandInModel:
     """Takes the place of ``pipeline.lift.OnnxModel``; remembers the sizes of its batches."""
 
     provider = choice = "stand-in"
+    outputs = 2
 
     def __init__(self, card: Card, device: object, threads: int = 0) -> None:
         self._network = card.data["network"]
