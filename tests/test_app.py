@@ -366,3 +366,31 @@ def test_help_names_every_verb_and_works_everywhere() -> None:
     ).stdout
     for verb in ("run", "models", "doctor", "bench"):
         assert f"    {verb} " in text
+
+
+def test_overwriting_leaves_no_results_of_another_run(tmp_path: Path) -> None:
+    """Fewer results than before: the others would not belong to the new rows. Foreign files stay."""
+    assert run("synthetic:frames=5,size=160x120", "--npz", out=tmp_path) == 0
+    (tmp_path / "notes.txt").write_text("mine")
+    assert run("synthetic:frames=6,size=160x120", "--no-video", "--smooth", "off", "--overwrite", out=tmp_path) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "poses2d.csv", "poses3d.csv", "run.json"]
+
+
+def test_nothing_is_removed_unasked(tmp_path: Path) -> None:
+    (tmp_path / "overlay.mp4").write_bytes(b"another run's")
+    assert run("synthetic:frames=5,size=160x120", "--no-video", out=tmp_path) == 0
+    assert (tmp_path / "overlay.mp4").read_bytes() == b"another run's"
+
+
+def test_a_run_that_breaks_down_says_so_in_its_run_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the unexpected")
+
+    monkeypatch.setattr("pipeline.commands.outputs.Outputs.take", broken)
+    (tmp_path / "run.json").write_text('{"status": "complete"}')
+    assert run("synthetic:frames=5,size=160x120", "--overwrite", out=tmp_path) == 1
+    report = json.loads((tmp_path / "run.json").read_text())
+    assert report["status"] == "failed" and report["error"] == "the unexpected"
+    assert "unexpected RuntimeError" in capsys.readouterr().err

@@ -77,3 +77,10 @@ def test_wrong_values_are_named(
         assert run(address, tmp_path, *arguments, "--no-display", "--end", 1) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error:") and all(word in error for word in words)
+
+
+def test_a_password_stays_out_of_the_results(tmp_path: Path) -> None:
+    with http_video(Plan(rate_hz=20, sizes_px=((320, 240),)), path="/mjpeg?token=SECRET") as address:
+        address = address.replace("http://", "http://joe:SECRET@")
+        assert run(address, tmp_path, "--no-display", "--end", 0.4) == 0
+    assert "SECRET" not in (tmp_path / "run.json").read_text()

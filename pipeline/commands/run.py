@@ -30,7 +30,7 @@ from pipeline.commands.options import (
 )
 from pipeline.commands.outputs import ALL_RESULTS, Outputs, result_names, wants_video
 from pipeline.errors import ConfigError, PoseStrideError
-from pipeline.export.output_folder import prepare_output
+from pipeline.export.output_folder import prepare_output, remove_results
 from pipeline.export.run_json import write_run_json
 from pipeline.place import height_scale
 from pipeline.render.compose import Composer
@@ -76,7 +76,7 @@ def execute(options: argparse.Namespace) -> int:
         info = source.info
         folder = options.out or Path("out") / _folder_name(info.name)
         names = result_names(options, info.live)
-        prepare_output(folder, names, options.overwrite, others=set(ALL_RESULTS) - set(names))
+        prepare_output(folder, names, options.overwrite)
         for note in _unused(options, info.live):
             print(f"note: {note}", file=sys.stderr)
         models = load_models(options, info.live)
@@ -86,6 +86,8 @@ def execute(options: argparse.Namespace) -> int:
         composer = Composer(info.width_px, info.height_px) if draws else None
         pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
         outcome = _Outcome()
+        if options.overwrite:  # only now, when everything has been opened; an old run.json must not describe new rows
+            remove_results(folder, {*ALL_RESULTS} - {*names} | {"run.json"})
         with closing(models.detector), stop_on_interrupt(pipeline) as interrupted:
             try:
                 _write_results(pipeline, folder, options, show, outcome)

@@ -10,7 +10,7 @@ from pipeline.errors import ConfigError, ExportError
 from pipeline.export.part_file import export_error, part_name
 
 
-def prepare_output(folder: Path, names: Iterable[str], overwrite: bool, others: Iterable[str] = ()) -> None:
+def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
     """Make the folder and make sure that results of these names can be written there.
 
     A ``NAME.part`` holds the rows of a run that was killed, so it counts as a result too.
@@ -20,8 +20,6 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool, others: 
         names: file names of the results.
         overwrite: existing results may be replaced. They are, when the new ones are complete; left-over
             ``.part`` files are removed now.
-        others: results that another run may have left and this one will not write. With ``overwrite`` they are removed,
-            so that a folder never holds results of two runs. The same goes for an old run.json.
 
     Raises:
         ConfigError: a result exists and ``overwrite`` is False.
@@ -49,9 +47,21 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool, others: 
             f"--out {folder} already holds {', '.join(existing)}; "
             "add --overwrite to replace, or choose another folder with --out"
         )
-    stale = [folder / name for name in (*others, "run.json")] if overwrite else []
-    try:
-        for path in [*parts, *stale]:
+    _remove(parts)
+
+
+def remove_results(folder: Path, names: Iterable[str]) -> None:
+    """Remove what another run left and this one will not replace, so that a folder never holds results of two runs.
+
+    Raises:
+        ExportError: one can't be removed.
+    """
+    _remove([folder / name for name in names])
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        try:
             path.unlink(missing_ok=True)
-    except OSError as error:
-        raise export_error(path, error) from error
+        except OSError as error:
+            raise export_error(path, error) from error
