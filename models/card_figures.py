@@ -1,7 +1,8 @@
 """Put the figures of ``app.py evaluate`` into a lifter's card.
 
     python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --json figures.json
-    python -m models.card_figures weights/lift-27.json figures.json [more.json ...]
+    python -m benchmarks.bench_delay lift-27 --data DATA --json delay.json
+    python -m models.card_figures weights/lift-27.json figures.json delay.json [more.json ...]
 
 Only figures of the very weights that the card describes are taken, so a card never quotes another model's.
 """
@@ -26,11 +27,22 @@ _CONDITION_KEYS = (
     "upper_body_mpjpe_mm",
     "upper_body_p_mpjpe_mm",
 )
+_TIER_KEYS = (*_CONDITION_KEYS[:4], "s_mpjpe_mm", "jitter_mm")
+
+LIVE = "live, by tier and look-ahead"
+"""Name of the figures of ``benchmarks/bench_delay.py`` in a card."""
+
 _VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
 
 
 def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
     """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
+    if "mocap" in result or "footage" in result:  # of benchmarks/bench_delay.py: figures by tier
+        return {
+            where: {tier: _picked(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
+            for where, tiers in result.items()
+            if where in ("mocap", "footage")
+        }
     if "views" in result:
         figures: dict[str, Any] = {
             "detector": result["detector"],
@@ -43,8 +55,7 @@ def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
         figures |= {name: _picked(result[name], _CONDITION_KEYS) for name in protocol["conditions"]}
     if "lookaheads" in result:
         figures["full_sequence_head_by_lookahead"] = {
-            str(entry["lookahead"]): _picked(entry.get("average", entry), (*_CONDITION_KEYS[:4], *_VIEW_KEYS[1:]))
-            for entry in result["lookaheads"]
+            str(entry["lookahead"]): _picked(entry.get("average", entry), _TIER_KEYS) for entry in result["lookaheads"]
         }
     return figures
 
@@ -59,17 +70,24 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
     card = json.loads(card_path.read_text())
     for path in figure_files:
         data = json.loads(path.read_text())
-        own = [r for r in data.get("results", [data]) if r.get("model", {}).get("sha256") == card["sha256"]]
+        own = [r for r in data.get("results", [data]) if _weights_of(r) == card["sha256"]]
         if not own:
             raise ConfigError(
                 f"{path} has no figures of the weights {card['name']} (SHA-256 {card['sha256'][:12]}...); "
                 "run evaluate again with these weights"
             )
         for result in own:
-            card["metrics"][result["data"]] = figures_for_card(result)
+            card["metrics"][result.get("data", LIVE)] = figures_for_card(result)
     card_path.write_text(json.dumps(card, indent=2) + "\n")
     read_card(card_path)
     return list(card["metrics"])
+
+
+def _weights_of(result: dict[str, Any]) -> str | None:
+    """SHA-256 of the weights that a result is of: ``evaluate`` and ``bench_delay`` have it in different places."""
+    model = result.get("model")
+    found = model.get("sha256") if isinstance(model, dict) else result.get("sha256")
+    return None if found is None else str(found)
 
 
 def _picked(source: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.card_figures import annotate
+from models.card_figures import LIVE, annotate
 from pipeline.cards import WEIGHTS_DIR, read_card
 from pipeline.errors import ConfigError
 
@@ -57,3 +57,19 @@ def test_figures_of_other_weights_are_refused(card: Path, tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="no figures of the weights lift-27"):
         annotate(card, [file])
     assert card.read_text() == before
+
+
+def test_the_delay_table_reaches_the_card(card: Path, tmp_path: Path) -> None:
+    file = tmp_path / "delay.json"
+    weights = json.loads(card.read_text())["sha256"]
+    tiers = {"settled": {"mpjpe_mm": 70.0, "per_joint_mm": {"nose": 1.0}}, "provisional_0": {"mpjpe_mm": 78.0}}
+    views = {"settled": {"views": {}, "average": {"p_mpjpe_mm": 50.0, "jitter_mm": 3.0}}}
+    file.write_text(
+        json.dumps({"results": [{"model": "lift-27", "sha256": weights, "mocap": tiers, "footage": views}]})
+    )
+    annotate(card, [file])
+    kept = read_card(card).data["metrics"][LIVE]
+    assert kept == {
+        "mocap": {"settled": {"mpjpe_mm": 70.0}, "provisional_0": {"mpjpe_mm": 78.0}},
+        "footage": {"settled": {"p_mpjpe_mm": 50.0, "jitter_mm": 3.0}},
+    }
