@@ -32,9 +32,8 @@ from models.data.mocap import WindowSampler, load_mocap
 from models.losses import mpjpe as mpjpe_loss
 from models.metrics import mpjpe, n_mpjpe, p_mpjpe
 from models.strided_transformer import Architecture, StridedTransformer, VanillaLayer
-from models.train import Recipe, Trainer
+from models.train import Recipe, Trainer, architecture_of, begin
 from models.validation import validation_windows
-from pipeline.errors import ConfigError
 
 _FRAMES = 3
 _RATES_HZ = (1.5, 5.0)
@@ -139,19 +138,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
     options = parser.parse_args(arguments)
-    for name in ("train.npz", "val.npz"):
-        if not (options.data / name).is_file():
-            raise ConfigError(f"--data {options.data}: no {name} there; see models/data/mocap.py for the layout")
+    arch = architecture_of(options)
     if options.threads:
         torch.set_num_threads(options.threads)
-    arch = Architecture(
-        window=options.window,
-        d_model=options.width,
-        d_hidden=options.hidden or 4 * options.width,
-        heads=options.heads,
-        vanilla_attention=options.attention,
-        strided_attention=options.attention,
-    )
     recipe = Recipe(
         steps=options.steps,
         batch=options.batch,
@@ -163,11 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = FrameTrainer(arch, recipe)
-    state = options.out / "checkpoint.pt"
-    if state.exists():
-        trainer.load(state)
-    elif options.start_from is not None:
-        trainer.start_from(options.start_from, options.data)
+    begin(trainer, options)
     pretrain(trainer, options.data, options.out)
 
 

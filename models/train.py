@@ -255,23 +255,45 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Entry of ``python -m models.train`` and of ``app.py train``."""
-    options = parse(arguments)
+def architecture_of(options: argparse.Namespace) -> Architecture:
+    """The network that the options of ``train`` or ``pretrain`` ask for.
+
+    Raises:
+        ConfigError: there is no such network; or the data that they name are not there.
+    """
     for name in ("train.npz", "val.npz"):
         if not (options.data / name).is_file():
             raise ConfigError(f"--data {options.data}: no {name} there; see models/data/mocap.py for the layout")
+    try:
+        words = (getattr(options, "strides", None) or "").split(",")
+        return Architecture(
+            window=options.window,
+            strides=tuple(int(word) for word in words if word),
+            d_model=options.width,
+            d_hidden=options.hidden or 4 * options.width,
+            heads=options.heads,
+            vanilla_attention=options.attention,
+            strided_attention=options.attention,
+        )
+    except ValueError as error:
+        raise ConfigError(f"no such network: {error}") from error
+
+
+def begin(trainer: Trainer, options: argparse.Namespace) -> None:
+    """Continue the run in ``--out``, or begin one, with the weights of ``--start-from`` if they are given."""
+    state = options.out / "checkpoint.pt"
+    if state.exists():
+        trainer.load(state)
+    elif options.start_from is not None:
+        trainer.start_from(options.start_from, options.data)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of ``python -m models.train`` and of ``app.py train``."""
+    options = parse(arguments)
+    arch = architecture_of(options)
     if options.threads:
         torch.set_num_threads(options.threads)
-    arch = Architecture(
-        window=options.window,
-        strides=tuple(int(word) for word in options.strides.split(",")) if options.strides else (),
-        d_model=options.width,
-        d_hidden=options.hidden or 4 * options.width,
-        heads=options.heads,
-        vanilla_attention=options.attention,
-        strided_attention=options.attention,
-    )
     recipe = Recipe(
         steps=options.steps,
         batch=options.batch,
@@ -289,11 +311,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.compile and processes.size > 1:
             raise ConfigError(f"--compile works with one process, not with {processes.size}; leave it out")
         trainer = Trainer(arch, recipe, processes.device)
-        state = options.out / "checkpoint.pt"
-        if state.exists():
-            trainer.load(state)
-        elif options.start_from is not None:
-            trainer.start_from(options.start_from, options.data)
+        begin(trainer, options)
         train(trainer, options.data, options.out, options.compile, processes=processes)
 
 

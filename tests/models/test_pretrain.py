@@ -148,3 +148,16 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
     path.with_suffix(".json").write_text(json.dumps({**card, "architecture": {**TINY.to_dict(), "vanilla_layers": 3}}))
     with pytest.raises(ConfigError, match="its card's architecture has"):
         start_from(again, path, lambda: keypoints)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--window", "30"], "window 30"),
+        (["--strides", "3,x"], "invalid literal"),
+        (["--strides", "3,3"], "multiply to 9"),
+    ],
+)
+def test_a_network_that_can_not_be_is_named(data: Path, tmp_path: Path, words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train.main(["--data", str(data), "--out", str(tmp_path / "run"), *words])
