@@ -8,6 +8,7 @@ training.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,25 +248,26 @@ H36M_FROM_COCO: F32 = _matrix(H36M_17, COCO_17, _H36M_FROM_COCO)
 COCO_FROM_BLAZEPOSE: F32 = _matrix(COCO_17, BLAZEPOSE_33, {})
 
 
-def convert(matrix: F32, points: F32, score: F32) -> tuple[F32, F32]:
+def convert(matrix: F32, points: F32, score: F32, xp: Any = np) -> tuple[F32, F32]:
     """Apply a conversion matrix to points with scores.
 
     Args:
         matrix: [J, K], one of the matrices of this module.
         points: [..., K, D], any unit; NaN where a joint is missing.
         score: [..., K] in 0..1; 0 where a joint is missing.
+        xp: functions of the array API for these arrays, if they aren't NumPy's.
 
     Returns:
         points [..., J, D] and score [..., J], float32. A joint's score is the lowest of those it is made of;
         where that is 0 (or a part is NaN) the point is NaN and the score 0.
     """
     used = matrix != 0
-    finite = np.asarray(np.isfinite(points).all(-1))
-    score = np.where(finite, np.nan_to_num(score), 0.0)
-    lowest = np.where(used, score[..., None, :], np.inf).min(-1)
-    out = np.matmul(matrix, np.where(finite[..., None], points, 0.0))
-    out = np.where((lowest > 0)[..., None], out, np.nan)
-    return out.astype(np.float32), lowest.astype(np.float32)
+    finite = xp.all(xp.isfinite(points), axis=-1)
+    score = xp.where(finite & ~xp.isnan(score), score, 0.0)
+    lowest = xp.min(xp.where(used, score[..., None, :], xp.inf), axis=-1)
+    out = xp.matmul(matrix, xp.where(finite[..., None], points, 0.0))
+    out = xp.where((lowest > 0)[..., None], out, xp.nan)
+    return xp.astype(out, xp.float32), xp.astype(lowest, xp.float32)
 
 
 def coco17_to_h36m17(points: F32, score: F32) -> tuple[F32, F32]:

@@ -6,24 +6,20 @@ clip, standard deviation per frame); heavier tails on wrists and ankles.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from models.data.arrays import Array, Random, float32, like, namespace
 from pipeline.skeletons import COCO_17
 
-F32 = NDArray[np.float32]
-
 #                   nose eyes     ears     shoulders elbows   wrists   hips     knees    ankles
-_BIAS_PERCENT = np.array([0.9, 0.8, 0.8, 0.9, 0.9, 0.9, 0.9, 0.8, 0.8, 0.8, 0.8, 1.5, 1.5, 0.7, 0.7, 0.8, 0.8])
-_NOISE_PERCENT = np.array([0.6, 0.6, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8, 0.8, 1.1, 1.1, 0.8, 0.8, 0.7, 0.7, 0.8, 0.8])
-_TAIL = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 1.0, 1.0, 2.0, 2.0, 0.5, 0.5, 1.0, 1.0, 1.6, 1.6])
-_PAIRS = np.array(COCO_17.pairs)
+_BIAS_PERCENT = (0.9, 0.8, 0.8, 0.9, 0.9, 0.9, 0.9, 0.8, 0.8, 0.8, 0.8, 1.5, 1.5, 0.7, 0.7, 0.8, 0.8)
+_NOISE_PERCENT = (0.6, 0.6, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8, 0.8, 1.1, 1.1, 0.8, 0.8, 0.7, 0.7, 0.8, 0.8)
+_TAIL = (0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 1.0, 1.0, 2.0, 2.0, 0.5, 0.5, 1.0, 1.0, 1.6, 1.6)
+_PAIRS = COCO_17.pairs
 _FACE, _ARMS, _LEGS = range(0, 2), range(3, 5), range(5, 8)  # rows of _PAIRS
-_LOWER = np.array([13, 14, 15, 16])
-_HIPS = np.array([11, 12])
+_LOWER = (13, 14, 15, 16)
+_HIPS = (11, 12)
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,8 @@ DETECTOR_LIKE = NoiseRecipe(1.0, 0.3, 0, 0, 0, 0, 0)
 
 
 def add_noise(
-    xy_px: F32, inside: NDArray[np.bool_], body_px: F32, rate_hz: F32, rng: np.random.Generator, recipe: NoiseRecipe
-) -> tuple[F32, F32]:
+    xy_px: Array, inside: Array, body_px: Array, rate_hz: Array, rng: Random, recipe: NoiseRecipe
+) -> tuple[Array, Array]:
     """Disturb true keypoints.
 
     Args:
@@ -72,59 +68,60 @@ def add_noise(
     Returns:
         xy_px float32 [B, T, 17, 2] and confidence float32 [B, T, 17] in 0..1, 0 where missing.
     """
+    xp = namespace(xy_px)
     batch, frames = inside.shape[:2]
     percent = _errors_percent(batch, frames, rate_hz, rng, recipe)
     xy = xy_px + percent * (body_px / 100)[:, None, None, None]
-    size = np.linalg.norm(percent, axis=-1)
+    size = xp.linalg.vector_norm(percent, axis=-1)
     confidence = rng.normal(0.8, 0.06, (batch, 1, 17)) + rng.normal(0, 0.05, size.shape) - 0.035 * size
     if recipe.scale == 0:
-        confidence = np.full_like(confidence, 0.8)
+        confidence = xp.full_like(confidence, 0.8)
     confidence = confidence.clip(0.16, 1.0)
     _swap_sides(xy, confidence, rng, recipe)
     missing = ~inside
     _drop_joints(missing, rng, recipe)
     _drop_frames(missing, rng, recipe)
-    confidence = np.where(missing, 0, confidence)
-    return xy.astype(np.float32), confidence.astype(np.float32)
+    confidence = xp.where(missing, 0.0, confidence)
+    return float32(xy), float32(confidence)
 
 
-def _errors_percent(
-    batch: int, frames: int, rate_hz: F32, rng: np.random.Generator, recipe: NoiseRecipe
-) -> NDArray[np.float64]:
+def _errors_percent(batch: int, frames: int, rate_hz: Array, rng: Random, recipe: NoiseRecipe) -> Array:
     """Errors [B, T, 17, 2] in percent of body height: bias, correlated noise, bursts."""
-    spread = np.exp(rng.normal(0, recipe.scale_sigma, (batch, 1, 1, 1)))
-    bias = rng.normal(0, 1, (batch, 1, 17, 2)) * _BIAS_PERCENT[:, None]
-    keep = np.exp(-1 / (0.15 * rate_hz))[:, None, None]
-    white = rng.normal(0, 1, (frames, batch, 17, 2)).astype(np.float32)
-    slow = np.empty_like(white)
+    xp = namespace(rate_hz)
+    spread = xp.exp(rng.normal(0, recipe.scale_sigma, (batch, 1, 1, 1)))
+    bias = rng.normal(0, 1, (batch, 1, 17, 2)) * like(rate_hz, _BIAS_PERCENT)[:, None]
+    keep = xp.exp(-1 / (0.15 * rate_hz))[:, None, None]
+    white = float32(rng.normal(0, 1, (frames, batch, 17, 2)))
+    slow = xp.empty_like(white)
     slow[0] = white[0]
     for t in range(1, frames):
-        slow[t] = keep * slow[t - 1] + np.sqrt(1 - keep**2) * white[t]
+        slow[t] = keep * slow[t - 1] + xp.sqrt(1 - keep**2) * white[t]
     fast = rng.normal(0, 1, (batch, frames, 17, 2))
-    noise = (0.8 * np.moveaxis(slow, 0, 1) + 0.6 * fast) * _NOISE_PERCENT[:, None]
+    noise = (0.8 * slow.swapaxes(0, 1) + 0.6 * fast) * like(rate_hz, _NOISE_PERCENT)[:, None]
     # A burst: for a stretch of frames a joint is placed elsewhere, on another limb or the background.
-    burst = _stretches(batch, frames, 17, rng, 0.02 * _TAIL * (recipe.scale > 0), (2, 12), recipe.section)
+    odds = 0.02 * like(rate_hz, _TAIL) * (recipe.scale > 0)
+    burst = _stretches(batch, frames, 17, rng, odds, (2, 12), recipe.section)
     place = rng.normal(0, 6, (batch, 1, 17, 2)) + rng.normal(0, 2, (batch, frames, 17, 2))
-    return recipe.scale * spread * (bias + noise) + np.where(burst[..., None], place, 0)
+    return recipe.scale * spread * (bias + noise) + xp.where(burst[..., None], place, 0.0)
 
 
 def _stretches(
     batch: int,
     frames: int,
     joints: int,
-    rng: np.random.Generator,
-    probability: NDArray[np.floating] | float,
+    rng: Random,
+    probability: Array | float,
     length: tuple[int, int],
     section: int,
-) -> NDArray[np.bool_]:
+) -> Array:
     """[B, T, J], true for one stretch of ``length`` frames with this probability per joint (and section)."""
     parts, size = _sections(frames, section)
-    chosen = np.asarray(rng.random((batch * parts, joints)) < probability)
+    chosen = rng.random((batch * parts, joints)) < probability
     span = rng.integers(*length, (batch * parts, joints), endpoint=True)
     start = rng.integers(-length[0], size, (batch * parts, joints))
-    time = np.arange(size)[None, :, None]
+    time = like(start, range(size))[None, :, None]
     stretch = chosen[:, None] & (time >= start[:, None]) & (time < (start + span)[:, None])
-    return stretch.reshape(batch, parts * size, joints)[:, :frames]
+    return stretch.reshape((batch, parts * size, joints))[:, :frames]
 
 
 def _sections(frames: int, section: int) -> tuple[int, int]:
@@ -132,44 +129,51 @@ def _sections(frames: int, section: int) -> tuple[int, int]:
     return (-(-frames // section), section) if section else (1, frames)
 
 
-def _each_frame(values: NDArray[Any], frames: int, section: int) -> NDArray[Any]:
+def _each_frame(values: Array, frames: int, section: int) -> Array:
     """Values drawn per section [B * sections] for each frame [B, T]."""
     parts, size = _sections(frames, section)
-    return np.repeat(values.reshape(-1, parts), size, axis=1)[:, :frames]
+    return namespace(values).repeat(values.reshape((-1, parts)), size, axis=1)[:, :frames]
 
 
-def _swap_sides(
-    xy: NDArray[np.float64], confidence: NDArray[np.float64], rng: np.random.Generator, recipe: NoiseRecipe
-) -> None:
+def _swap_sides(xy: Array, confidence: Array, rng: Random, recipe: NoiseRecipe) -> None:
+    xp = namespace(xy)
     batch, frames = confidence.shape[:2]
     burst = _stretches(batch, frames, 1, rng, recipe.swap, (1, 10), recipe.section)[..., 0]
     kind = _each_frame(rng.integers(0, 4, batch * _sections(frames, recipe.section)[0]), frames, recipe.section)
     for row, (left, right) in enumerate(_PAIRS):
         kinds = [1, 3] if row in _LEGS else [2, 3] if row in _ARMS else [3]
-        now = burst & np.isin(kind, kinds)
+        chosen = kind == kinds[0]
+        for other in kinds[1:]:
+            chosen = chosen | (kind == other)
+        now = burst & chosen
         for array in (xy, confidence):
             mask = now[..., None] if array.ndim == 4 else now
-            a, b = array[:, :, left].copy(), array[:, :, right].copy()
-            array[:, :, left], array[:, :, right] = np.where(mask, b, a), np.where(mask, a, b)
+            a, b = array[:, :, left], array[:, :, right]
+            array[:, :, left], array[:, :, right] = xp.where(mask, b, a), xp.where(mask, a, b)
 
 
-def _drop_joints(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
+def _drop_joints(missing: Array, rng: Random, recipe: NoiseRecipe) -> None:
     batch, frames = missing.shape[:2]
     some = rng.random(batch * _sections(frames, recipe.section)[0]) < recipe.joint_dropout
     stretch = _stretches(batch, frames, 17, rng, 0.15, (3, 30), recipe.section)
     missing |= _each_frame(some, frames, recipe.section)[..., None] & stretch
-    lower = np.asarray(rng.random(batch) < recipe.lower_body)
-    missing |= lower[:, None, None] & np.isin(np.arange(17), _LOWER)
-    with_hips = np.asarray(lower & (rng.random(batch) < 0.4))
-    missing |= with_hips[:, None, None] & np.isin(np.arange(17), _HIPS)
+    lower = rng.random(batch) < recipe.lower_body
+    missing |= lower[:, None, None] & _joints(missing, _LOWER)
+    with_hips = lower & (rng.random(batch) < 0.4)
+    missing |= with_hips[:, None, None] & _joints(missing, _HIPS)
 
 
-def _drop_frames(missing: NDArray[np.bool_], rng: np.random.Generator, recipe: NoiseRecipe) -> None:
+def _joints(array: Array, chosen: tuple[int, ...]) -> Array:
+    """bool [17], of the kind of ``array``: true for the chosen ones."""
+    return like(array, [joint in chosen for joint in range(17)])
+
+
+def _drop_frames(missing: Array, rng: Random, recipe: NoiseRecipe) -> None:
     batch, frames = missing.shape[:2]
     missing |= _stretches(batch, frames, 1, rng, recipe.frame_dropout, (2, 14), recipe.section)
     sparse = rng.random((batch, 1)) < recipe.sparse
     every = rng.integers(2, 5, (batch, 1), endpoint=True)
-    unseen = (np.arange(frames)[None] + rng.integers(0, 5, (batch, 1))) % every != 0
+    unseen = (like(every, range(frames))[None] + rng.integers(0, 5, (batch, 1))) % every != 0
     missing |= (sparse & unseen)[..., None]
     if recipe.random_frames:
         missing |= rng.random((batch, frames, 1)) < recipe.random_frames

@@ -11,9 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import math
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from models.data.arrays import Array, Random, float32, namespace
 from pipeline.errors import ConfigError
 from pipeline.skeletons import COCO_17, H36M_17, Skeleton
 
@@ -80,19 +84,21 @@ def load_mocap(path: Path) -> Mocap:
     return mocap
 
 
-def stature_m(points_m: F32) -> F32:
+def stature_m(points_m: Array) -> Array:
     """Estimated stature [...] of bodies [..., 26, 3] in metres: 1.14 times legs, trunk, and neck up to the ears.
 
     The factor makes it agree with the statures of the training people to 1.2 % (standard deviation).
     """
 
-    def length(a: int, b: int) -> F32:
-        return np.linalg.norm(points_m[..., a, :] - points_m[..., b, :], axis=-1)
+    norm = namespace(points_m).linalg.vector_norm
+
+    def length(a: int, b: int) -> Array:
+        return norm(points_m[..., a, :] - points_m[..., b, :], axis=-1)
 
     legs = (length(1, 2) + length(2, 3) + length(4, 5) + length(5, 6)) / 2
     trunk = length(0, 7) + length(7, 8)
     mid_ear = (points_m[..., 20, :] + points_m[..., 21, :]) / 2
-    neck = np.linalg.norm(mid_ear - points_m[..., 8, :], axis=-1)
+    neck = norm(mid_ear - points_m[..., 8, :], axis=-1)
     return 1.14 * (legs + trunk + neck)
 
 
@@ -103,11 +109,13 @@ COMMON_RATES_HZ = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0)
 """Those of cameras."""
 
 
-def every_nth_frame(mocap: Mocap, window: int, target: int, every: int) -> WindowSampler:
+def every_nth_frame(
+    mocap: Mocap, window: int, target: int, every: int, device: torch.device | None = None
+) -> WindowSampler:
     """A sampler of windows that look at every n-th frame only, for curricula from few frames to many."""
     low, high = RATES_HZ
     return WindowSampler(
-        mocap, window, target, (low / every, high / every), tuple(rate / every for rate in COMMON_RATES_HZ)
+        mocap, window, target, (low / every, high / every), tuple(rate / every for rate in COMMON_RATES_HZ), device
     )
 
 
@@ -120,6 +128,7 @@ class WindowSampler:
         target: index of the target frame in the window.
         rates_hz: lowest and highest frame rate.
         common_rates_hz: every second window has one of them.
+        device: where windows are made, as tensors; None: NumPy arrays.
     """
 
     def __init__(
@@ -129,41 +138,50 @@ class WindowSampler:
         target: int,
         rates_hz: tuple[float, float] = RATES_HZ,
         common_rates_hz: tuple[float, ...] = COMMON_RATES_HZ,
+        device: torch.device | None = None,
     ) -> None:
-        self.mocap, self.window, self.target = mocap, window, target
-        self.rates_hz, self.common_rates_hz = rates_hz, common_rates_hz
+        self.window, self.target, self.rates_hz = window, target, rates_hz
         frames = np.diff(mocap.starts)
         seconds = frames / mocap.fps
         weight = np.zeros(len(mocap))
         for subject in np.unique(mocap.subjects):
             own = mocap.subjects == subject
             weight[own] = seconds[own] / np.sqrt(seconds[own].sum())
-        self._cumulative = np.cumsum(weight / weight.sum())
-        self._frames = frames
 
-    def draw(self, rng: np.random.Generator, batch: int) -> tuple[F32, F32]:
+        def put(values: Array) -> Array:
+            return values if device is None else torch.as_tensor(values, device=device)
+
+        self._points, self._starts, self._fps = put(mocap.points), put(mocap.starts), put(mocap.fps)
+        # Tensors are float32 throughout, as GPUs like it; NumPy's random numbers are float64.
+        real = np.float64 if device is None else np.float32
+        self._cumulative = put(np.cumsum(weight / weight.sum()).astype(real))
+        self._common, self._last = put(np.array(common_rates_hz, real)), put(frames - 1)
+        self._steps = put(np.arange(window) - target)
+
+    def draw(self, rng: Random, batch: int) -> tuple[Array, Array]:
         """Windows float32 [B, T, 26, 3] in metres (world axes) and the frame rates [B] in Hz they show."""
-        clip = np.minimum(np.searchsorted(self._cumulative, rng.random(batch)), len(self.mocap) - 1)
-        low, high = np.log(self.rates_hz)
-        rate = np.exp(rng.uniform(low, high, batch))
-        common = rng.choice(self.common_rates_hz, batch)
-        rate = np.where(rng.random(batch) < 0.5, common, rate)
-        speed = np.exp(rng.normal(0, 0.15, batch)).clip(0.6, 1.6)
-        step = self.mocap.fps[clip] * speed / rate
-        step = np.where(rng.random(batch) < 0.1, -step, step)  # some motion plays backwards
-        offsets = (np.arange(self.window) - self.target)[None] * step[:, None]
-        last = (self._frames[clip] - 1).astype(np.float64)[:, None]
+        xp = namespace(self._points)
+        clip = xp.searchsorted(self._cumulative, rng.random(batch)).clip(max=len(self._last) - 1)
+        low, high = (math.log(rate) for rate in self.rates_hz)
+        rate = xp.exp(rng.uniform(low, high, batch))
+        common = self._common[rng.integers(0, len(self._common), batch)]
+        rate = xp.where(rng.random(batch) < 0.5, common, rate)
+        speed = xp.exp(rng.normal(0, 0.15, batch)).clip(0.6, 1.6)
+        step = self._fps[clip] * speed / rate
+        step = xp.where(rng.random(batch) < 0.1, -step, step)  # some motion plays backwards
+        offsets = self._steps[None] * step[:, None]
+        last = self._last[clip][:, None]
         # Mostly whole windows inside the clip; the rest, and clips shorter than a window, repeat their edge
         # frame, as at the start and the end of a file.
-        low_edge, high_edge = -offsets.min(1, keepdims=True), last - offsets.max(1, keepdims=True)
+        low_edge = -xp.min(offsets, axis=1, keepdims=True)
+        high_edge = last - xp.max(offsets, axis=1, keepdims=True)
         anywhere = (rng.random((batch, 1)) < 0.06) | (high_edge <= low_edge)
         uniform = rng.random((batch, 1))
-        position = np.where(anywhere, uniform * last, low_edge + uniform * (high_edge - low_edge)) + offsets
-        position = position.clip(0, last)
-        below = np.floor(position).astype(np.int64)
-        above = np.minimum(below + 1, last.astype(np.int64))
-        fraction = (position - below).astype(np.float32)[..., None, None]
-        base = self.mocap.starts[clip][:, None]
-        points = self.mocap.points
-        window = points[base + below] * (1 - fraction) + points[base + above] * fraction
-        return (window / 1000).astype(np.float32), rate.astype(np.float32)
+        position = xp.where(anywhere, uniform * last, low_edge + uniform * (high_edge - low_edge)) + offsets
+        position = xp.maximum(xp.minimum(position, last), xp.zeros_like(position))
+        below = xp.astype(xp.floor(position), xp.int64)
+        above = xp.minimum(below + 1, last)
+        fraction = float32(position - below)[..., None, None]
+        base = self._starts[clip][:, None]
+        window = self._points[base + below] * (1 - fraction) + self._points[base + above] * fraction
+        return float32(window / 1000), float32(rate)
