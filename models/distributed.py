@@ -41,6 +41,11 @@ class Processes:
     device: torch.device = CPU
 
     @property
+    def data_device(self) -> torch.device | None:
+        """Where ``models.feed`` makes the batches: on the GPU, if there is one."""
+        return self.device if self.device.type == "cuda" else None
+
+    @property
     def first(self) -> bool:
         """Whether this is the process that validates, logs and saves."""
         return self.rank == 0
@@ -69,13 +74,13 @@ class Processes:
         # The norms have the same buffers everywhere, so there is nothing to broadcast before each step.
         return DistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
 
-    def mean(self, value: float) -> float:
-        """Mean of a number over the processes; all of them must ask."""
+    def mean(self, value: Tensor) -> Tensor:
+        """Mean of a number [] over the processes; all of them must ask."""
         if self.size == 1:
             return value
-        total = torch.tensor(value, dtype=torch.float32, device=self.device)
+        total = value.clone()
         dist.all_reduce(total)
-        return float(total) / self.size
+        return total / self.size
 
 
 ALONE = Processes()

@@ -8,8 +8,7 @@ full-sequence head) is trained on single frames, which costs a few percent of a 
 poses. ``models.train --start-from RUN/checkpoint.pt`` then adds attention and the strided encoder: the attention of the
 vanilla layers starts from zero, so that nothing that was learned is lost.
 
-Frames come in threes from 0.2 to 0.7 s of one motion, seen by one camera and normalised together, so that people are
-not always in the middle of their box.
+Frames come in threes, see ``models.feed.Frames``, so that people are not always in the middle of their box.
 """
 
 from __future__ import annotations
@@ -17,51 +16,27 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
-from models.data.batches import make_batch
-from models.data.keypoint_noise import TRAINING
-from models.data.mocap import WindowSampler, load_mocap
+from models.data.mocap import load_mocap
+from models.distributed import ALONE, CPU, Processes, joined
+from models.feed import Frames, feed
 from models.losses import mpjpe as mpjpe_loss
 from models.metrics import mpjpe, n_mpjpe, p_mpjpe
 from models.strided_transformer import Architecture, StridedTransformer, VanillaLayer
 from models.train import Recipe, Trainer, architecture_of, begin
 from models.validation import validation_windows
-
-_FRAMES = 3
-_RATES_HZ = (1.5, 5.0)
-# Whole frames without a person teach nothing here.
-_NOISE = replace(TRAINING, frame_dropout=0.0, sparse=0.0)
-
-
-class Frames(IterableDataset[tuple[Tensor, Tensor]]):
-    """Endless batches of single frames: keypoints [N, J, C] and truth [N, J, 3] in metres."""
-
-    def __init__(self, data: Path, seed: int, batch: int, first: int) -> None:
-        self.data, self.seed, self.batch, self.first = data, seed, batch, first
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        torch.set_num_threads(1)
-        sampler = WindowSampler(load_mocap(self.data / "train.npz"), _FRAMES, _FRAMES // 2, _RATES_HZ, _RATES_HZ)
-        number = self.first
-        while True:
-            batch = make_batch(sampler, np.random.default_rng((self.seed, number)), self.batch // _FRAMES, _NOISE)
-            yield torch.from_numpy(batch.keypoints).flatten(0, 1), torch.from_numpy(batch.truth_m).flatten(0, 1)
-            number += 1
+from pipeline.errors import ConfigError
 
 
 class FrameTrainer(Trainer):
     """Trains the per-frame part of a network; state and files are those of ``Trainer``."""
 
-    def __init__(self, arch: Architecture, recipe: Recipe) -> None:
-        super().__init__(arch, recipe)
+    def __init__(self, arch: Architecture, recipe: Recipe, device: torch.device = CPU) -> None:
+        super().__init__(arch, recipe, device)
         with torch.no_grad():
             for network in (self.network, self.average):
                 for layer in network.vanilla:
@@ -89,28 +64,31 @@ def lift_frames(network: StridedTransformer, keypoints: Tensor) -> Tensor:
     return out.reshape(len(keypoints), keypoints.shape[1], 3)
 
 
-def pretrain(trainer: FrameTrainer, data: Path, out: Path, save_every_s: float = 60) -> None:
+def pretrain(
+    trainer: FrameTrainer, data: Path, out: Path, save_every_s: float = 60, processes: Processes = ALONE
+) -> None:
     """Run to ``recipe.steps``, storing the state and appending to the log as it goes."""
     recipe = trainer.recipe
     windows = validation_windows(load_mocap(data / "val.npz"), trainer.network.arch.window, recipe.target)
-    keypoints, truth_m = windows.keypoints[:, recipe.target], windows.truth_m[:, recipe.target]
-    loader = DataLoader(Frames(data, recipe.seed, recipe.batch, trainer.step), batch_size=None, num_workers=1)
-    losses: list[float] = []
+    seen = torch.from_numpy(windows.keypoints[:, recipe.target]).to(processes.device)
+    truth_m = windows.truth_m[:, recipe.target]
+    frames = Frames(data, recipe.batch, recipe.seed, trainer.step, recipe.as_captured, processes.data_device)
+    losses: list[Tensor] = []
     saved = started = time.monotonic()
     before = trainer.seconds
-    for frames, truth in loader:
-        if trainer.step >= recipe.steps:
+    for keypoints, truth in feed(frames):
+        if trainer.progress >= 1:
             break
         trainer.network.train()
-        losses.append(trainer.update(trainer.forward, frames, truth))
-        if trainer.step >= recipe.steps or time.monotonic() - saved > save_every_s:
-            trainer.seconds = before + time.monotonic() - started
+        losses.append(trainer.update(trainer.forward, keypoints.to(processes.device), truth.to(processes.device)))
+        trainer.seconds = before + time.monotonic() - started
+        if trainer.progress >= 1 or time.monotonic() - saved > save_every_s:
             trainer.average.eval()
             with torch.no_grad():
-                predicted = lift_frames(trainer.average, torch.from_numpy(keypoints)).numpy()
+                predicted = lift_frames(trainer.average, seen).cpu().numpy()
             predicted[:, 0] = 0
             entry = {"step": trainer.step, "minutes": round(trainer.seconds / 60, 1)}
-            entry["loss_mm"] = round(1000 * float(np.mean(losses)), 2)
+            entry["loss_mm"] = round(1000 * float(torch.stack(losses).mean()), 2)
             for metric in (mpjpe, n_mpjpe, p_mpjpe):
                 entry[f"{metric.__name__}_mm"] = round(1000 * float(metric(predicted, truth_m).mean()), 2)
             print(json.dumps(entry), flush=True)
@@ -132,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--attention", choices=("full", "strided"), default="strided")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=1536, help="frames per step")
-    for name in ("lr", "muon_lr", "decay"):
+    for name in ("lr", "muon_lr", "decay", "minutes", "as_captured"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
@@ -147,13 +125,18 @@ def main(arguments: list[str] | None = None) -> None:
         lr=options.lr,
         muon_lr=options.muon_lr,
         decay=options.decay,
+        minutes=options.minutes,
+        as_captured=options.as_captured,
         target=options.window // 2,
         seed=options.seed,
     )
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = FrameTrainer(arch, recipe)
-    begin(trainer, options)
-    pretrain(trainer, options.data, options.out)
+    with joined() as processes:
+        if processes.size > 1:
+            raise ConfigError("single frames are trained by one process; start it without torchrun")
+        trainer = FrameTrainer(arch, recipe, processes.device)
+        begin(trainer, options)
+        pretrain(trainer, options.data, options.out, processes=processes)
 
 
 if __name__ == "__main__":

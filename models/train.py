@@ -4,7 +4,8 @@
 
 The state (weights, their moving average, optimisers, step) is stored every few minutes and at the end; the same
 command continues it. ``RUN/log.jsonl`` holds the curve, ``RUN/checkpoint.pt`` the state. The learning rate is constant
-after a warm-up and falls linearly to zero over the last part of ``--steps``, so a run can be prolonged before the fall.
+after a warm-up and falls linearly to zero over the last part of ``--steps``, so a run can be prolonged before the fall;
+with ``--minutes`` the clock decides instead. On a GPU, batches are made there too, see ``models/feed.py``.
 With several processes: ``torchrun --nproc-per-node 2 -m models.train ...``, see ``models/distributed.py``.
 """
 
@@ -13,21 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
 
-from models.data.batches import make_batch
-from models.data.keypoint_noise import TRAINING
-from models.data.mocap import every_nth_frame, load_mocap
+from models.data.bodies import AS_CAPTURED
+from models.data.mocap import load_mocap
 from models.distributed import ALONE, CPU, Processes, joined
+from models.feed import Batches, feed
 from models.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
 from models.muon import Muon
 from models.strided_transformer import Architecture, StridedTransformer
@@ -50,6 +48,8 @@ class Recipe:
         velocity: weight of the velocity term.
         seed: of data and initial weights.
         every: windows look at every n-th frame: 9 frames, 3 apart, cover what 27 do at a third of the cost.
+        minutes: if not 0, the run's length in time, in place of ``steps``.
+        as_captured: share of windows whose motion is not changed, see ``models.data.bodies.vary``.
     """
 
     steps: int = 30000
@@ -64,38 +64,20 @@ class Recipe:
     velocity: float = 0.5
     seed: int = 0
     every: int = 1
+    minutes: float = 0.0
+    as_captured: float = AS_CAPTURED
 
-    def rate(self, step: int) -> float:
-        """Factor on the learning rates at a step."""
-        fall = (self.steps - step) / max(1.0, self.steps * self.decay)
+    def progress(self, step: int, seconds: float) -> float:
+        """How much of the run is done; 1 at its end."""
+        return seconds / (60 * self.minutes) if self.minutes else step / self.steps
+
+    def rate(self, step: int, progress: float) -> float:
+        """Factor on the learning rates."""
+        fall = (1 - progress) / max(self.decay, 1e-9)
         return max(0.0, min(1.0, (step + 1) / self.warmup, fall))
 
 
 _STATISTICS = 512  # windows from which the statistics of a folded batch norm are measured
-
-# Drop-outs are counted in frames: where frames are far apart, they would last for whole windows.
-_SPARSE_NOISE = replace(TRAINING, joint_dropout=0.15, frame_dropout=0.02, sparse=0.0)
-
-
-class Batches(IterableDataset[tuple[Tensor, Tensor]]):
-    """Endless training batches (keypoints, truth), each made from its own number: resuming repeats nothing.
-
-    Of every batch only ``part`` is given out; all of it is made, so that the data do not depend on how it is shared.
-    """
-
-    def __init__(self, data: Path, recipe: Recipe, window: int, first: int, part: slice = slice(None)) -> None:
-        self.data, self.recipe, self.window, self.first, self.part = data, recipe, window, first, part
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        torch.set_num_threads(1)
-        recipe = self.recipe
-        sampler = every_nth_frame(load_mocap(self.data / "train.npz"), self.window, recipe.target, recipe.every)
-        noise = TRAINING if recipe.every == 1 else _SPARSE_NOISE
-        number = self.first
-        while True:
-            batch = make_batch(sampler, np.random.default_rng((recipe.seed, number)), recipe.batch, noise)
-            yield torch.from_numpy(batch.keypoints[self.part]), torch.from_numpy(batch.truth_m[self.part])
-            number += 1
 
 
 class Trainer:
@@ -121,7 +103,8 @@ class Trainer:
 
     def start_from(self, checkpoint: Path, data: Path) -> None:
         """Begin with another checkpoint's weights, see ``models.warm_start``; ``data`` as for ``train``."""
-        windows = Batches(data, replace(self.recipe, batch=_STATISTICS), self.network.arch.window, 0)
+        recipe, window = self.recipe, self.network.arch.window
+        windows = Batches(data, _STATISTICS, window, recipe.target, recipe.every, recipe.seed)
         new = start_from(self.network, checkpoint, lambda: next(iter(windows))[0])
         self.average.load_state_dict(self.network.state_dict())
         if new:
@@ -135,9 +118,14 @@ class Trainer:
             total = total + self.recipe.velocity * velocity_error(sequence, truth)
         return total
 
-    def update(self, forward: Any, keypoints: Tensor, truth: Tensor) -> float:
-        """One optimiser step; returns the loss in metres."""
-        rate = self.recipe.rate(self.step)
+    @property
+    def progress(self) -> float:
+        """How much of the run is done; 1 at its end."""
+        return self.recipe.progress(self.step, self.seconds)
+
+    def update(self, forward: Any, keypoints: Tensor, truth: Tensor) -> Tensor:
+        """One optimiser step; returns the loss in metres, where it was computed: nothing waits for it."""
+        rate = self.recipe.rate(self.step, self.progress)
         for optimiser, base in zip(self.optimisers, self._base_rates, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = base * rate
@@ -150,7 +138,7 @@ class Trainer:
             optimiser.step()
         self.step += 1
         self._follow()
-        return float(loss.detach())
+        return loss.detach()
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -200,29 +188,38 @@ def train(
 ) -> None:
     """Run to ``recipe.steps``; the first process stores the state and appends to the log as it goes."""
     arch, recipe = trainer.network.arch, trainer.recipe
-    part = processes.part(recipe.batch)
+    batches = Batches(
+        data,
+        recipe.batch,
+        arch.window,
+        recipe.target,
+        recipe.every,
+        recipe.seed,
+        first=trainer.step,
+        part=processes.part(recipe.batch),
+        as_captured=recipe.as_captured,
+        device=processes.data_device,
+    )
     windows = None
     if processes.first:
         windows = validation_windows(load_mocap(data / "val.npz"), arch.window, recipe.target, every=recipe.every)
     forward = torch.compile(trainer.network) if compiled else processes.wrap(trainer.network)
-    loader = DataLoader(Batches(data, recipe, arch.window, trainer.step, part), batch_size=None, num_workers=1)
-    losses: list[float] = []
+    losses: list[Tensor] = []
     saved = started = time.monotonic()
     before = trainer.seconds
-    for keypoints, truth in loader:
-        if trainer.step >= recipe.steps:
+    for keypoints, truth in feed(batches):
+        if trainer.progress >= 1:
             break
         trainer.network.train()
         loss = trainer.update(forward, keypoints.to(processes.device), truth.to(processes.device))
         losses.append(processes.mean(loss))
-        done = trainer.step >= recipe.steps
-        if windows is not None and (done or time.monotonic() - saved > save_every_s):
-            trainer.seconds = before + time.monotonic() - started
+        trainer.seconds = before + time.monotonic() - started
+        if windows is not None and (trainer.progress >= 1 or time.monotonic() - saved > save_every_s):
             entry = {
                 "step": trainer.step,
                 "minutes": round(trainer.seconds / 60, 1),
-                "loss_mm": round(1000 * float(np.mean(losses)), 2),
-                **validate(deepcopy(trainer.average).to(CPU), windows, recipe.target),
+                "loss_mm": round(1000 * float(torch.stack(losses).mean()), 2),
+                **validate(trainer.average, windows, recipe.target),
             }
             print(json.dumps(entry), flush=True)
             with (out / "log.jsonl").open("a") as log:
@@ -247,7 +244,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--plain-sequence-loss", action="store_true", help="without the frame weights alpha_t")
     for name in ("steps", "batch", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe, name))
-    for name in ("lr", "muon_lr", "velocity", "decay"):
+    for name in ("lr", "muon_lr", "velocity", "decay", "minutes", "as_captured"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
@@ -303,6 +300,8 @@ def main(arguments: list[str] | None = None) -> None:
         target=options.window // 2 if options.target is None else options.target,
         weighted=not options.plain_sequence_loss,
         velocity=options.velocity,
+        minutes=options.minutes,
+        as_captured=options.as_captured,
         seed=options.seed,
         every=options.every,
     )
@@ -310,6 +309,8 @@ def main(arguments: list[str] | None = None) -> None:
     with joined() as processes:
         if options.compile and processes.size > 1:
             raise ConfigError(f"--compile works with one process, not with {processes.size}; leave it out")
+        if options.minutes and processes.size > 1:
+            raise ConfigError(f"--minutes works with one process, not with {processes.size}; use --steps")
         trainer = Trainer(arch, recipe, processes.device)
         begin(trainer, options)
         train(trainer, options.data, options.out, options.compile, processes=processes)

@@ -37,11 +37,12 @@ def validation_windows(
 def validate(network: StridedTransformer, windows: Batch, target: int) -> dict[str, float]:
     """Errors of the target frame in mm, by both heads."""
     network.eval()
+    device = next(network.parameters()).device
     frames, centres = [], []
     for start in range(0, len(windows.keypoints), 256):
-        frame, sequence = network(torch.from_numpy(windows.keypoints[start : start + 256]))
-        frames.append(frame.numpy())
-        centres.append(sequence[:, target].numpy())
+        frame, sequence = network(torch.from_numpy(windows.keypoints[start : start + 256]).to(device))
+        frames.append(frame.cpu().numpy())
+        centres.append(sequence[:, target].cpu().numpy())
     truth = windows.truth_m[:, target]
     result = {}
     for name, parts in (("frame", frames), ("sequence", centres)):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import math
+from dataclasses import dataclass
 
 from models.data.arrays import Array, Random, float32, like, namespace
 from models.data.bodies import rotate

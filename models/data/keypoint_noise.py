@@ -6,7 +6,6 @@ clip, standard deviation per frame); heavier tails on wrists and ankles.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from models.data.arrays import Array, Random, float32, like, namespace

@@ -8,18 +8,20 @@ person facing +z has the left side at +x; ``starts`` int64 [N + 1]; ``fps`` floa
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-
-import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.data.arrays import Array, Random, float32, namespace
 from pipeline.errors import ConfigError
 from pipeline.skeletons import COCO_17, H36M_17, Skeleton
+
+if TYPE_CHECKING:
+    import torch
 
 F32 = NDArray[np.float32]
 
@@ -149,7 +151,11 @@ class WindowSampler:
             weight[own] = seconds[own] / np.sqrt(seconds[own].sum())
 
         def put(values: Array) -> Array:
-            return values if device is None else torch.as_tensor(values, device=device)
+            if device is None:
+                return values
+            import torch
+
+            return torch.as_tensor(values, device=device)
 
         self._points, self._starts, self._fps = put(mocap.points), put(mocap.starts), put(mocap.fps)
         # Tensors are float32 throughout, as GPUs like it; NumPy's random numbers are float64.

@@ -13,8 +13,9 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from models.distributed import joined
+from models.feed import Batches
 from models.strided_transformer import Architecture
-from models.train import Batches, Recipe, Trainer
+from models.train import Recipe, Trainer
 
 ARCH = Architecture(27, d_model=16, d_hidden=32, heads=4, vanilla_layers=1, vanilla_attention="strided")
 RECIPE = Recipe(steps=8, batch=8, warmup=2, decay=0.5)
@@ -28,8 +29,8 @@ def steps(data: Path, out: Path, plain_norms: bool = False) -> None:
         part = processes.part(RECIPE.batch)
         forward = DistributedDataParallel(trainer.network) if plain_norms else processes.wrap(trainer.network)
         trainer.network.train()
-        batches = iter(Batches(data, RECIPE, ARCH.window, 0, part))
-        losses = [processes.mean(trainer.update(forward, *next(batches))) for _ in range(RECIPE.steps)]
+        batches = iter(Batches(data, RECIPE.batch, ARCH.window, RECIPE.target, part=part))
+        losses = [float(processes.mean(trainer.update(forward, *next(batches)))) for _ in range(RECIPE.steps)]
         state = {"network": trainer.network.state_dict(), "average": trainer.average.state_dict()}
         torch.save({"losses": losses, "windows": part.stop - part.start, **state}, out / f"{processes.rank}.pt")
 

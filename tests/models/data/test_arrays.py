@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.arrays import TorchRandom, float32, like, namespace
+from models.data.arrays import float32, like, namespace
 from models.data.batches import make_batch
 from models.data.keypoint_noise import CLEAN, TRAINING, NoiseRecipe
 from models.data.mocap import WindowSampler, load_mocap
+from models.data.torch_random import TorchRandom
 from tests.helpers.mocap import write_mocap
 
 CPU = torch.device("cpu")
