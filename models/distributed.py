@@ -101,6 +101,7 @@ def joined() -> Iterator[Processes]:
             raise ConfigError(f"process {local} of this machine has no GPU; there are {torch.cuda.device_count()}")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")  # TF32: ten bits of a product's factors are enough to train with
     if size == 1:
         yield Processes(device=device)
         return
