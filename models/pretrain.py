@@ -113,6 +113,9 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("lr", "muon_lr", "decay", "minutes", "as_captured"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--save-every", type=float, default=60, metavar="S", help="seconds between states and log entries"
+    )
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
     options = parser.parse_args(arguments)
@@ -136,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise ConfigError("single frames are trained by one process; start it without torchrun")
         trainer = FrameTrainer(arch, recipe, processes.device)
         begin(trainer, options)
-        pretrain(trainer, options.data, options.out, processes=processes)
+        pretrain(trainer, options.data, options.out, options.save_every, processes)
 
 
 if __name__ == "__main__":

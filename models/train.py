@@ -246,6 +246,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe, name))
     for name in ("lr", "muon_lr", "velocity", "decay", "minutes", "as_captured"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
+    parser.add_argument(
+        "--save-every", type=float, default=180, metavar="S", help="seconds between states and log entries"
+    )
     parser.add_argument("--start-from", type=Path, metavar="FILE", help="begin with the weights of this checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of PyTorch (0: its default)")
     parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster steps")
@@ -313,7 +316,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise ConfigError(f"--minutes works with one process, not with {processes.size}; use --steps")
         trainer = Trainer(arch, recipe, processes.device)
         begin(trainer, options)
-        train(trainer, options.data, options.out, options.compile, processes=processes)
+        train(trainer, options.data, options.out, options.compile, options.save_every, processes)
 
 
 if __name__ == "__main__":
