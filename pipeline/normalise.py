@@ -86,7 +86,8 @@ def _median_size(size: F32, has_box: NDArray[np.bool_], xp: Any) -> F32:
     upper = xp.where(count % 2 == 0, upper, lower)
     with np.errstate(invalid="ignore"):
         median = (lower + upper) / 2
-    return xp.where(count > 0, median.clip(_MIN_SCALE), 2.0)
+    scale: F32 = xp.where(count > 0, median.clip(_MIN_SCALE), 2.0)
+    return scale
 
 
 def _look_at(direction: F32, xp: Any) -> F32:
@@ -102,4 +103,5 @@ def _look_at(direction: F32, xp: Any) -> F32:
         xp.stack([-sin_pitch * sin_yaw, cos_pitch, -sin_pitch * cos_yaw], axis=-1),
         xp.stack([cos_pitch * sin_yaw, sin_pitch, cos_pitch * cos_yaw], axis=-1),
     )
-    return xp.stack(rows, axis=-2)
+    rotation: F32 = xp.stack(rows, axis=-2)
+    return rotation
