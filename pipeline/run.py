@@ -43,6 +43,7 @@ _Found = tuple[float, Frame, list[Pose2D]]  # capture time, frame, what the dete
 
 _BATCH_FRAMES = 16
 _QUEUE_FRAMES = 3
+_FILM_FRAMES = 90  # while a film is taken, so many pictures wait for drawing before one is left out
 _LOOK_S = 1.0
 _SLOW_STEPS = 2.5  # frames of a source that is slower than that are further apart than a break
 _RATE_FRAMES = 31  # the speed that is shown is that of the last so many frames
@@ -134,6 +135,7 @@ class Pipeline:
         take: Callable[[Result], None],
         idle: Callable[[], None] | None = None,
         film: Callable[[Result], None] | None = None,
+        filming: Callable[[], bool] | None = None,
     ) -> Statistics:
         """Send every frame down the road and give each result to ``take``, in order, in the calling thread.
 
@@ -142,6 +144,8 @@ class Pipeline:
             idle: called in the same thread several times per second while there is no result.
             film: gets every result with a picture as soon as it is drawn, in the drawing thread: a slow screen leaves
                 out pictures, a film does not.
+            filming: whether a film is being taken now. While it is, every processed frame is drawn, even when drawing
+                is behind for a moment; else only the newest one.
 
         Raises:
             PoseStrideError: what a room could not do; the results before it were taken.
@@ -156,7 +160,7 @@ class Pipeline:
         with Stages(idle=idle, watch_first=not self._live) as stages, self._finishing(watch):
             frames = stages.threaded("source", self._frames(), waiting, everything if self._live else None)
             found = stages.threaded("detect", self._detect(frames), waiting)
-            lifted = stages.threaded("lift", self._lift(found), 1 if self._live else _BATCH_FRAMES, pictures_may_drop)
+            lifted = stages.threaded("lift", self._lift(found), self._lifted_waiting(filming), pictures_may_drop)
             drawn = stages.threaded("draw", self._draw(lifted), waiting, pictures_may_drop)
             for captured_s, result in drawn:
                 self._taking_since_s = time.monotonic()
@@ -173,6 +177,12 @@ class Pipeline:
                     statistics.meter.add("settled", time.perf_counter() - captured_s)
             statistics.dropped = frames.dropped
         return statistics
+
+    def _lifted_waiting(self, filming: Callable[[], bool] | None) -> int | Callable[[], int]:
+        """How many lifted frames may wait for drawing."""
+        if not self._live:
+            return _BATCH_FRAMES
+        return (lambda: _FILM_FRAMES if filming() else 1) if filming is not None else 1
 
     @contextmanager
     def _finishing(self, watch: threading.Thread) -> Iterator[None]:
@@ -261,7 +271,12 @@ class Pipeline:
                 yield from settling.results(due, settled)
         except Exception as error:
             failure = error
-        yield from self._rest(settling, batch + people.finish(), failure)
+        # The last frames never get the look-ahead of a provisional pose: they are drawn with their settled ones.
+        pictures = shown.rest()
+        for captured_s, result in self._rest(settling, batch + people.finish(), failure):
+            yield captured_s, result
+            if result.frame.index in pictures:
+                yield captured_s, replace(result, frame=pictures[result.frame.index], for_files=False)
 
     def _rest(self, settling: Settling, batch: list[list[Due]], failure: Exception | None) -> Iterator[TimedResult]:
         """The results of the frames that still wait, without 3D poses if the lifter failed; then the failure."""

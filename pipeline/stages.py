@@ -70,14 +70,14 @@ class Handover(Generic[Item]):
     """A bounded queue between two threads.
 
     Args:
-        size: most items that wait.
+        size: most items that wait; or what says so, at every item.
         may_drop: whether an item may be dropped. When full, the oldest waiting item of this kind is dropped and counted
             instead of making the producer wait, and other items wait beside it, at most ``_MOST_WAITING``.
     """
 
-    def __init__(self, size: int, may_drop: Callable[[Item], bool] | None) -> None:
+    def __init__(self, size: int | Callable[[], int], may_drop: Callable[[Item], bool] | None) -> None:
         self._items: deque[Item | _Failure | _End] = deque()
-        self._size, self._may_drop = size, may_drop
+        self._size, self._may_drop = size if callable(size) else lambda: size, may_drop
         self._changed = threading.Condition()
         self.dropped = 0
 
@@ -93,12 +93,12 @@ class Handover(Generic[Item]):
 
     def _has_room(self, item: Item | _Failure | _End) -> bool:
         if self._may_drop is None:
-            return len(self._items) < self._size
+            return len(self._items) < self._size()
         if isinstance(item, (_End, _Failure)) or not self._may_drop(item):
             return len(self._items) < _MOST_WAITING
         waiting = [place for place, other in enumerate(self._items) if self._drops(other)]
-        if len(waiting) >= self._size:
-            del self._items[waiting[0]]
+        for place in reversed(waiting[: max(0, len(waiting) + 1 - self._size())]):  # several, if the limit has fallen
+            del self._items[place]
             self.dropped += 1
         return True
 
@@ -154,7 +154,7 @@ class Stages:
         self,
         name: str,
         items: Iterable[Item],
-        size: int,
+        size: int | Callable[[], int],
         may_drop: Callable[[Item], bool] | None = None,
     ) -> Handed[Item]:
         """Read ``items`` in a thread called ``name``, at most ``size`` ahead of the reader; see ``Handover``."""

@@ -99,6 +99,10 @@ class Shown:
         smoothed = None if self._smoothing is None else self._smoothing.push(poses3d)[0]
         yield captured_s, Result(frame, poses2d, poses3d, smoothed, settled=False, for_files=False)
 
+    def rest(self) -> dict[int, Frame]:
+        """The frames that were not drawn when the source ended, by their index."""
+        return {frame.index: frame for _, frame in self._frames}
+
 
 def _missing(frame: Frame, track_id: int) -> Pose3D:
     return Pose3D.missing(frame.index, frame.time_s, track_id)

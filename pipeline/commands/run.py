@@ -170,7 +170,7 @@ def _write_results(
                 view.take(result)
             progress.update(result.for_files)
 
-        pipeline.run(take, view.idle if view else None, outputs.film if info.live else None)
+        pipeline.run(take, view.idle if view else None, outputs.film if info.live else None, lambda: outputs.recording)
 
 
 def _note_recordings(outputs: Outputs, outcome: _Outcome) -> None:
