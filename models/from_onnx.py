@@ -35,6 +35,8 @@ def network_of(path: Path, keypoints: Tensor) -> StridedTransformer:
     network = StridedTransformer(Architecture.from_dict(card.data["architecture"]))
     graph = onnx.load(str(path)).graph
     stored = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in graph.initializer}
+    casts = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    stored |= {name: stored[half].float() for name, half in casts.items() if half in stored}
     own = network.state_dict()
     found = {name: stored[name] for name in own if name in stored}
     used = [stored[node.input[1]] for node in graph.node if node.op_type == "MatMul" and node.input[1] in stored]
