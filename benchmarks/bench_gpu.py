@@ -1,0 +1,508 @@
+"""Speed and parity of the networks on an NVIDIA GPU beside the CPU, through the program's own session code.
+
+    python -m benchmarks.bench_gpu [--lifter NAME ...] [--weights DIR] [--tensorrt] [--json FILE] [--repeats N]
+
+First table: one call of each network, lifters on batches of windows, detectors on one crop. Rows:
+
+- ``CPU, n thread(s)``: the program's sessions on the CPU;
+- ``CUDA``: as in a run (``OnnxModel`` with ``--device cuda``);
+- ``CUDA, run()`` and ``CUDA, IO binding``: both ways to call such a session. A run binds where all shapes are fixed, as
+  the detectors' are, and uses ``run()`` elsewhere. So ``CUDA`` repeats one of the two: what they differ by is chance;
+- ``TensorRT`` (with ``--tensorrt``, since building engines takes minutes): as in a run with ``--device tensorrt``, the
+  only device that half precision is tried on.
+
+``ready s`` is the time from the weight file to the first result, with all that a GPU does at first runs; the first one
+on a GPU also starts CUDA. ``off by`` is the largest difference of any output from the first row's on the same input
+(metres for lifters; parts of the crop and scores for MoveNet; pixels of the crop, logits and metres alike for
+BlazePose), ``as part`` the largest difference as part of the largest value of its output. Inputs are windows of the
+synthetic walker, or the crop around him, not noise. Arrays begin and end in the CPU's memory, so transfers count.
+
+Second table: the pipeline on drawn pictures that are held in memory: detector, swap repair, windows, lifter in batches;
+nothing is decoded, smoothed, drawn or written. Its detectors are those of ``weights/``, whatever ``--weights`` says.
+
+All ways take turns in rounds. What can't be used (no GPU, no library, no file) is a row that says why. The JSON file is
+written anew after each network, so that an interrupted run leaves what it has measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from pipeline.cards import WEIGHTS_DIR, Card, find_card
+from pipeline.commands.options import DEFAULT_MODEL
+from pipeline.detect import DETECTORS, create_detector
+from pipeline.detect.blazepose import HEAVY
+from pipeline.detect.crops import Crop
+from pipeline.detect.movenet import LIGHTNING, THUNDER
+from pipeline.errors import DeviceError, PoseStrideError
+from pipeline.export.run_json import write_run_json
+from pipeline.lift import OnnxLifter
+from pipeline.results import Statistics
+from pipeline.run import Pipeline
+from pipeline.runtime import Device, OnnxModel, gpu_problem
+from pipeline.runtime.binding import BoundRun, can_bind
+from pipeline.runtime.gpu import built_for_cuda, find_driver, nvidia_smi
+from pipeline.runtime.model import largest_difference
+from pipeline.runtime.session import open_session
+from pipeline.sources import SourceInfo, SyntheticSource
+from pipeline.sources.synthetic import SyntheticOptions
+from pipeline.types import Frame, Origin, Pose2D
+from pipeline.window import WindowBuffer, frame_step
+
+BATCHES = (1, 32)
+"""Windows per call: live, and the most that there are (``pipeline.lift.BATCH``)."""
+
+CUDA = "CUDA"
+_ROUNDS = 3
+_WARM_UP = 3  # calls per round that do not count
+_PATIENCE_S = 1.0  # per way and round: slow ways are called less often
+_LEAST_CALLS = 3
+_MARGIN = 1.3  # of the crop around the person's joints
+_ONE_THREAD_FRAMES = 81  # a run gives the lifter one CPU thread up to this window (pipeline.commands.options)
+_MESSAGE = 200  # characters of a message in a table
+
+Run = Callable[..., list[NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run a network.
+
+    Attributes:
+        name: as in the table.
+        open: loads a model; raises what is in the way.
+    """
+
+    name: str
+    open: Callable[[Card], Run]
+
+
+@dataclass
+class Opened:
+    """A network on one way, or why it can't be used.
+
+    Attributes:
+        way: name of it.
+        run: calls it; None if it can't be called.
+        ready_s: from the weight file to the first result.
+        problem: why it can't be used, or could not any longer.
+    """
+
+    way: str
+    run: Run | None = None
+    ready_s: float | None = None
+    problem: str = ""
+
+
+@dataclass
+class Row:
+    """One line of the first table.
+
+    Attributes:
+        network, batch, way: what was called.
+        ms: of each call that counts.
+        ready_s: see ``Opened``.
+        off_by: largest difference of an output from the CPU's.
+        off_by_part: the same as part of that output's largest value.
+        note: what was chosen, or why there are no figures.
+    """
+
+    network: str
+    batch: int
+    way: str
+    ms: list[float] = field(default_factory=list)
+    ready_s: float | None = None
+    off_by: float | None = None
+    off_by_part: float | None = None
+    note: str = ""
+
+    def figures(self) -> dict[str, Any]:
+        """For the JSON file."""
+        median = float(np.median(self.ms)) if self.ms else None
+        return {
+            "network": self.network,
+            "batch": self.batch,
+            "way": self.way,
+            "calls": len(self.ms),
+            "ms_median": median,
+            "ms_p95": float(np.percentile(self.ms, 95)) if self.ms else None,
+            "per_s": self.batch * 1000 / median if median else None,
+            "ready_s": self.ready_s,
+            "off_by": self.off_by,
+            "off_by_part": self.off_by_part,
+            "note": self.note,
+        }
+
+
+def ways(tensorrt: bool) -> list[Way]:
+    """All ways to run a network; the first one is what the others are compared with."""
+    threads = sorted({1, os.cpu_count() or 1})
+    cpu = [Way(f"CPU, {n} thread{'s' if n > 1 else ''}", _as_in_a_run(Device("cpu"), n)) for n in threads]
+    cuda = [
+        Way(CUDA, _as_in_a_run(Device("cuda"))),
+        Way(f"{CUDA}, run()", _unbound),
+        Way(f"{CUDA}, IO binding", _bound),
+    ]
+    return [*cpu, *cuda, *([Way("TensorRT", _as_in_a_run(Device("tensorrt")))] if tensorrt else [])]
+
+
+def _as_in_a_run(device: Device, threads: int = 0) -> Callable[[Card], Run]:
+    return lambda card: OnnxModel(card, device, threads).run
+
+
+def _unbound(card: Card) -> Run:
+    session = _cuda_session(card)
+    names = [node.name for node in session.get_inputs()]
+
+    def run(*inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        return [np.asarray(output) for output in session.run(None, dict(zip(names, inputs, strict=True)))]
+
+    return run
+
+
+def _bound(card: Card) -> Run:
+    session = _cuda_session(card)
+    if not can_bind(session):
+        raise DeviceError("not all shapes of this network are fixed, so the program calls run()")
+    names = [node.name for node in session.get_inputs()]
+    bound = BoundRun(session)
+    return lambda *inputs: bound(dict(zip(names, inputs, strict=True)))
+
+
+def _cuda_session(card: Card) -> ort.InferenceSession:
+    device = Device("cuda")
+    if problem := gpu_problem(device):
+        raise DeviceError(problem)
+    card.verify()
+    return open_session(card, device, 0)
+
+
+def windows_of_walker(card: Card, count: int) -> NDArray[np.float32]:
+    """What a lifter gets of the synthetic walker, float32 [count, T, 17, channels]."""
+    frames = card.data["window"] + count
+    source = SyntheticSource(SyntheticOptions(frames))
+    size_px = (source.info.width_px, source.info.height_px)
+    buffer = WindowBuffer(
+        0,
+        card.data["window"],
+        card.data["lookahead"],
+        size_px,
+        step=frame_step(source.info.fps),
+        normalisation=card.data["normalisation"],
+    )
+    due = [due for index in range(frames) for due in buffer.push(_true_pose(source, index))] + buffer.finish()
+    made = [item.window.keypoints for item in due if item.window is not None]
+    chosen = np.linspace(0, len(made) - 1, count).astype(int)
+    return np.stack([made[n] for n in chosen])[..., : card.data["architecture"].get("channels", 3)]
+
+
+def _true_pose(source: SyntheticSource, index: int) -> Pose2D:
+    xy_px = source.truth_coco_px(index)
+    score, origin = np.full(len(xy_px), 0.9, np.float32), np.full(len(xy_px), Origin.MEASURED, np.uint8)
+    box = np.concatenate([xy_px.min(0), xy_px.max(0)])
+    return Pose2D(index, index / source.info.fps, 0, xy_px, score, box, origin)
+
+
+def crop_of_walker(card: Card) -> NDArray[Any]:
+    """What a detector gets of the synthetic walker: [1, N, N, 3] RGB."""
+    source = SyntheticSource(SyntheticOptions(1))
+    (frame,) = source
+    xy_px = source.truth_coco_px(0)
+    low, high = xy_px.min(0), xy_px.max(0)
+    x, y = (float(value) for value in (low + high) / 2)
+    pixels = Crop(x, y, _MARGIN * float((high - low).max())).cut(frame.image, card.data["input_size"])[np.newaxis]
+    if card.data["input"]["dtype"] == "float32":
+        return pixels.astype(np.float32) / 255
+    return pixels.astype(card.data["input"]["dtype"])
+
+
+def measure(card: Card, inputs: list[NDArray[Any]], all_ways: list[Way], repeats: int) -> Iterator[Row]:
+    """Rows of one network, by batch and way.
+
+    Args:
+        card: of the network.
+        inputs: one per batch; the network has one input.
+        all_ways: the first is what the others are compared with.
+        repeats: calls of each way that count, over all rounds; fewer of slow ones.
+    """
+    opened = [_opened(card, way, inputs[0]) for way in all_ways]
+    for x in inputs:
+        rows = [Row(card.name, len(x), one.way, ready_s=one.ready_s) for one in opened]
+        outputs = [_called(one, x) for one in opened]
+        for row, found in zip(rows, outputs, strict=True):
+            if found is not None and outputs[0] is not None and row is not rows[0]:
+                row.off_by, row.off_by_part = _off_by(found, outputs[0])
+        for _ in range(_ROUNDS):
+            for one, row in zip(opened, rows, strict=True):
+                row.ms += _timed(one, x, max(_LEAST_CALLS, repeats // _ROUNDS))
+        for one, row in zip(opened, rows, strict=True):
+            row.note = one.problem
+        yield from rows
+
+
+def _opened(card: Card, way: Way, x: NDArray[Any]) -> Opened:
+    started = time.perf_counter()
+    try:
+        run = way.open(card)
+        run(x)
+        return Opened(way.name, run, time.perf_counter() - started)
+    except Exception as error:  # a way that fails is a result, too
+        return Opened(way.name, problem=_message(error))
+
+
+def _called(opened: Opened, x: NDArray[Any]) -> list[NDArray[Any]] | None:
+    """Outputs of one call; None, with the reason in ``opened``, if there are none."""
+    if opened.run is None:
+        return None
+    try:
+        return opened.run(x)
+    except Exception as error:
+        opened.run, opened.problem = None, _message(error)
+        return None
+
+
+def _timed(opened: Opened, x: NDArray[Any], calls: int) -> list[float]:
+    """Milliseconds of the calls of one round; none once the network has failed."""
+    ms: list[float] = []
+    began = time.perf_counter()
+    for number in range(_WARM_UP + calls):
+        started = time.perf_counter()
+        if _called(opened, x) is None:
+            return []
+        ended = time.perf_counter()
+        if number >= _WARM_UP:
+            ms.append(1000 * (ended - started))
+        if len(ms) >= _LEAST_CALLS and ended - began > _PATIENCE_S:
+            break
+    return ms
+
+
+def _off_by(outputs: list[NDArray[Any]], exact: list[NDArray[Any]]) -> tuple[float, float]:
+    absolute = max(float(np.abs(output - true).max()) for output, true in zip(outputs, exact, strict=True))
+    return absolute, largest_difference(outputs, exact)
+
+
+class Drawn:
+    """A recording of the synthetic walker, drawn beforehand; see ``pipeline.sources.base.Source``.
+
+    Args:
+        frames: how many.
+    """
+
+    def __init__(self, frames: int) -> None:
+        source = SyntheticSource(SyntheticOptions(frames))
+        self._info, self._frames = source.info, list(source)
+
+    @property
+    def info(self) -> SourceInfo:
+        """A recording."""
+        return self._info
+
+    @property
+    def warnings(self) -> list[str]:
+        """Always empty."""
+        return []
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames."""
+        return iter(self._frames)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def run_pipeline(source: Drawn, detector: str, lifter: str, folder: Path, device: Device, runs: int) -> dict[str, Any]:
+    """Frames per second of a detector and a lifter: the median of several runs, after one that doesn't count."""
+    figures: dict[str, Any] = {"detector": detector, "lifter": lifter, "device": str(device), "fps": None, "note": ""}
+    try:
+        card = find_card(lifter, "lifter", folder)
+        # the threads that pipeline.commands.options.load_models gives a lifter
+        network = OnnxLifter(card, device, 1 if card.data["window"] <= _ONE_THREAD_FRAMES else 0)
+        with closing(create_detector(detector, device)) as found:
+            done = [Pipeline(source, found, network).run(lambda result: None) for _ in range(1 + runs)][1:]
+    except Exception as error:  # a device that can't be used is a result, too
+        return figures | {"note": _message(error)}
+    return figures | {
+        "fps": float(np.median([run.fps for run in done])),
+        "detect_ms": _stage_ms(done, "detect"),
+        "lift_ms": _stage_ms(done, "lift"),
+        "found_percent": 100 * done[-1].frames_with_person / max(1, done[-1].frames),
+    }
+
+
+def _stage_ms(runs: list[Statistics], stage: str) -> float | None:
+    found = [ms for run in runs if (ms := run.meter.median_ms(stage)) is not None]
+    return float(np.median(found)) if found else None
+
+
+def _message(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, PoseStrideError) else f"{type(error).__name__}: {text}"
+
+
+HEAD = (
+    "| network | batch | way | median ms | 95 % ms | per second | ready s | off by | as part | |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
+)
+PIPELINE_HEAD = (
+    "| detector | lifter | device | frames/s | detect ms | lift ms | with 3D, % | |\n|---|---|---|---|---|---|---|---|"
+)
+
+
+def line(row: dict[str, Any]) -> str:
+    """One line of the first table."""
+    cells = [
+        row["network"],
+        str(row["batch"]),
+        row["way"],
+        _shown(row["ms_median"], ".3f"),
+        _shown(row["ms_p95"], ".3f"),
+        _shown(row["per_s"], ".0f"),
+        _shown(row["ready_s"], ".2f"),
+        _shown(row["off_by"], ".2g"),
+        _shown(row["off_by_part"], ".2g"),
+        _cell(row["note"]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def pipeline_line(row: dict[str, Any]) -> str:
+    """One line of the second table."""
+    figures = [_shown(row.get(key), ".1f") for key in ("fps", "detect_ms", "lift_ms", "found_percent")]
+    return f"| {' | '.join([row['detector'], row['lifter'], row['device'], *figures, _cell(row['note'])])} |"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _cell(text: str) -> str:
+    text = text.replace("|", "/")
+    return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}..."
+
+
+def about() -> dict[str, Any]:
+    """The machine and the versions."""
+    try:
+        smi = nvidia_smi()
+        gpu = smi[1] if smi else None
+        driver = find_driver()
+    except PoseStrideError as error:  # a driver that hangs
+        gpu, driver = str(error), None
+    return {
+        "machine": platform.platform(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "driver_cuda": driver.cuda if driver else None,
+        "onnxruntime": ort.__version__,
+        "built_for_cuda": built_for_cuda(),
+        "providers": ort.get_available_providers(),
+        "no_cuda_because": gpu_problem(),
+    }
+
+
+class Report:
+    """Prints each figure when it is there, and keeps the JSON file up to date.
+
+    Args:
+        path: of the JSON file; None for none.
+        head: what the figures belong to.
+    """
+
+    def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
+        self._path = path
+        self._data: dict[str, Any] = {**head, "rows": [], "pipeline": []}
+
+    def add(self, part: str, row: dict[str, Any], text: str) -> None:
+        """Take a row for 'rows' or 'pipeline' and print its line."""
+        self._data[part].append(row)
+        print(text, flush=True)
+
+    def save(self) -> None:
+        """Write the file."""
+        if self._path is not None:
+            write_run_json(self._path, self._data)
+
+
+def _measure_all(options: argparse.Namespace, report: Report) -> None:
+    names = [*((name, "lifter") for name in options.lifter), (THUNDER, "detector"), (LIGHTNING, "detector")]
+    if (options.weights / f"{HEAVY}.onnx").is_file():  # the largest file, which not every copy holds
+        names.append((HEAVY, "detector"))
+    all_ways = ways(options.tensorrt)
+    for name, kind in names:
+        try:
+            card = find_card(name, kind, options.weights)
+            for row in measure(card, inputs_of(card), all_ways, options.repeats):
+                report.add("rows", row.figures(), line(row.figures()))
+        except Exception as error:  # the other networks are still worth measuring
+            figures = Row(name, 0, "-", note=_message(error)).figures()
+            report.add("rows", figures, line(figures))
+        report.save()
+
+
+def inputs_of(card: Card) -> list[NDArray[Any]]:
+    """One input per batch."""
+    if card.kind == "detector":
+        return [crop_of_walker(card)]
+    windows = windows_of_walker(card, max(BATCHES))
+    return [np.ascontiguousarray(windows[:batch]) for batch in BATCHES]
+
+
+def _run_all(options: argparse.Namespace, report: Report) -> None:
+    source = Drawn(options.frames)
+    for name in options.lifter:
+        for detector in DETECTORS:
+            for device in (Device("cpu"), Device("cuda")):
+                found = run_pipeline(source, detector, name, options.weights, device, options.rounds)
+                report.add("pipeline", found, pipeline_line(found))
+                report.save()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print both tables.
+
+    Raises:
+        PoseStrideError: the JSON file can't be written.
+    """
+    parser = argparse.ArgumentParser(prog="bench_gpu", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--lifter", action="append", metavar="NAME", help=f"may be given more than once (default: {DEFAULT_MODEL})"
+    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, metavar="DIR", help="folder of the networks")
+    parser.add_argument("--tensorrt", action="store_true", help="TensorRT, too; building engines takes minutes")
+    parser.add_argument("--repeats", type=int, default=90, metavar="N", help="calls per figure (default: 90)")
+    parser.add_argument("--frames", type=int, default=120, help="of the second table; 0 leaves it out (default: 120)")
+    parser.add_argument("--rounds", type=int, default=2, help="runs per row of the second table (default: 2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    options = parser.parse_args(arguments)
+    if options.repeats < 1 or options.rounds < 1 or options.frames < 0:
+        parser.error("--repeats and --rounds must be at least 1, --frames at least 0")
+    options.lifter = options.lifter or [DEFAULT_MODEL]
+    head = about()
+    report = Report(options.json, {**head, "repeats": options.repeats, "frames": options.frames})
+    report.save()  # a file that can't be written shows now
+    print("\n".join(f"{key}: {value}" for key, value in head.items()) + f"\n\n{HEAD}", flush=True)
+    _measure_all(options, report)
+    if options.frames:
+        print(f"\n{PIPELINE_HEAD}", flush=True)
+        _run_all(options, report)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except PoseStrideError as failure:
+        sys.exit(f"error: {failure}")
