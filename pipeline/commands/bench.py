@@ -55,7 +55,7 @@ def execute(options: argparse.Namespace) -> int:
                 f"--live plays a recording like a camera, but {opened.info.name} is live already; leave it out"
             )
         source = Paced(opened) if options.live else opened
-        models = load_models(options, source.info.live)
+        models = load_models(options, source.info.live, draws=not options.no_video)
         info = source.info
         composer = None if options.no_video else Composer(info.width_px, info.height_px)
         if options.record and not info.live:

@@ -10,6 +10,7 @@ from pipeline.cards import Card, find_card, list_cards
 from pipeline.detect import DETECTORS, Detector, create_detector
 from pipeline.errors import ConfigError
 from pipeline.lift import OnnxLifter
+from pipeline.paired import PairedLifter
 from pipeline.quality import STANDARD, create_lifter, find_quality
 from pipeline.run import RunOptions
 from pipeline.runtime import parse_device
@@ -18,6 +19,9 @@ from pipeline.sources import Source, open_source
 from pipeline.sources.live_options import LiveOptions, parse_size
 
 DEFAULT_MODEL = "lift-27"
+
+LIVE_MODEL = "lift-27-live"
+"""Gives the provisional poses beside the default model: it looks less far ahead and is better there."""
 
 _SHORT_WINDOW = 81
 
@@ -32,7 +36,7 @@ class Models:
     """The loaded models of a run."""
 
     detector: Detector
-    lifter: OnnxLifter
+    lifter: OnnxLifter | PairedLifter
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,11 +87,6 @@ def run_options(options: argparse.Namespace, scale: float = 1.0, focal_px: float
     Raises:
         ConfigError: a value is not valid.
     """
-    latency = DEFAULT_LATENCY if options.latency is None else options.latency
-    if latency not in LOOKAHEADS:
-        near = difflib.get_close_matches(latency.lower(), LOOKAHEADS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"--latency {latency!r} is not known; {hint}there are: {', '.join(LOOKAHEADS)}")
     find_preset(options.smooth)
     return RunOptions(
         scale=scale,
@@ -95,8 +94,17 @@ def run_options(options: argparse.Namespace, scale: float = 1.0, focal_px: float
         smooth=options.smooth,
         repair_swaps=not options.keep_swaps,
         detect_every=options.detect_every,
-        show_lookahead=LOOKAHEADS[latency],
+        show_lookahead=LOOKAHEADS[_latency(options)],
     )
+
+
+def _latency(options: argparse.Namespace) -> str:
+    name: str = DEFAULT_LATENCY if options.latency is None else options.latency
+    if name not in LOOKAHEADS:
+        near = difflib.get_close_matches(name.lower(), LOOKAHEADS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"--latency {name!r} is not known; {hint}there are: {', '.join(LOOKAHEADS)}")
+    return name
 
 
 def open_from(options: argparse.Namespace) -> Source:
@@ -139,8 +147,14 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: by model)")
 
 
-def load_models(options: argparse.Namespace, live: bool = False) -> Models:
-    """Load what the options name; ``live``: for a camera or stream.
+def load_models(options: argparse.Namespace, live: bool = False, draws: bool = True) -> Models:
+    """Load what the options name.
+
+    Args:
+        options: of ``add_model_arguments`` and ``add_motion_arguments``.
+        live: for a camera or stream. Where it ``draws``, and no model was asked for by name, provisional poses come
+            from ``LIVE_MODEL``.
+        draws: whether anything is drawn.
 
     Raises:
         ConfigError: a name or a combination is not valid.
@@ -154,8 +168,17 @@ def load_models(options: argparse.Namespace, live: bool = False) -> Models:
     card = _lifter_card(options.model, options.window)
     # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
     threads = options.threads or (1 if card.data["window"] <= _SHORT_WINDOW else 0)
-    lifter = create_lifter(card, device, threads, options.quality)
+    settled = create_lifter(card, device, threads, options.quality)
+    lifter: OnnxLifter | PairedLifter = settled
+    if live and draws and options.model is None and card.name == DEFAULT_MODEL and _shows_early(options):
+        early = create_lifter(find_card(LIVE_MODEL, "lifter"), device, threads, options.quality)
+        lifter = PairedLifter(settled, early)
     return Models(create_detector(options.detector, device, options.threads), lifter)
+
+
+def _shows_early(options: argparse.Namespace) -> bool:
+    """Whether a live run draws frames before they are settled."""
+    return LOOKAHEADS[_latency(options)] is not None
 
 
 def _lifter_card(name: str | None, window: int | None) -> Card:

@@ -32,6 +32,7 @@ from pipeline.commands.outputs import ALL_RESULTS, Outputs, result_names, wants_
 from pipeline.errors import ConfigError, PoseStrideError
 from pipeline.export.output_folder import prepare_output, remove_results
 from pipeline.export.run_json import write_run_json
+from pipeline.paired import PairedLifter
 from pipeline.place import height_scale
 from pipeline.render.compose import Composer
 from pipeline.render.screen import Screen, display_problem
@@ -79,10 +80,10 @@ def execute(options: argparse.Namespace) -> int:
         prepare_output(folder, names, options.overwrite)
         for note in _unused(options, info.live):
             print(f"note: {note}", file=sys.stderr)
-        models = load_models(options, info.live)
-        print(f"running on {models.lifter.choice}", file=sys.stderr)
         show = info.live and not options.no_display and _can_show()
         draws = show or wants_video(options, info.live)
+        models = load_models(options, info.live, draws)
+        print(f"running on {models.lifter.choice}", file=sys.stderr)
         composer = Composer(info.width_px, info.height_px) if draws else None
         pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
         outcome = _Outcome()
@@ -223,6 +224,7 @@ def _report(
                 "provider": models.lifter.provider,
                 "device": models.lifter.choice,
             },
+            **_early(models),
             "detector": {"name": options.detector, "device": options.device},
         },
         "conventions": {
@@ -243,6 +245,14 @@ def _report(
         "timings": {"started_unix_s": round(started, 3), "wall_s": round(statistics.wall_s, 3), **timings(statistics)},
         "versions": {"python": platform.python_version(), **_versions()},
     }
+
+
+def _early(models: Models) -> dict[str, Any]:
+    """The lifter of provisional poses, where it is another one."""
+    if not isinstance(models.lifter, PairedLifter):
+        return {}
+    card = models.lifter.early.card
+    return {"provisional_lifter": {"name": card.name, "sha256": card.sha256}}
 
 
 def timings(statistics: Statistics) -> dict[str, Any]:
