@@ -1,6 +1,6 @@
 """Put the figures of ``app.py evaluate`` into a lifter's card.
 
-    python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --json figures.json
+    python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --quality fast,best --json figures.json
     python -m benchmarks.bench_delay lift-27 --data DATA --json delay.json
     python -m models.card_figures weights/lift-27.json figures.json delay.json [more.json ...]
 
@@ -56,6 +56,11 @@ def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
     if "lookaheads" in result:
         figures["full_sequence_head_by_lookahead"] = {
             str(entry["lookahead"]): _picked(entry.get("average", entry), _TIER_KEYS) for entry in result["lookaheads"]
+        }
+    if "qualities" in result:
+        figures["by_quality"] = {
+            entry["quality"]: _picked(entry, ("passes_per_frame",)) | _picked(entry.get("average", entry), _TIER_KEYS)
+            for entry in result["qualities"]
         }
     return figures
 

@@ -28,6 +28,7 @@ from models.data.batches import Batch
 from models.data.mocap import STATURE_M, Mocap, load_mocap
 from models.strided_transformer import Architecture, StridedTransformer
 from models.validation import validate, validation_windows
+from models.warm_start import stage_of
 from pipeline.cards import WEIGHTS_DIR, file_sha256, read_card
 from pipeline.errors import ConfigError, ModelError
 from pipeline.normalise import NORMALISATION
@@ -165,7 +166,7 @@ def make_card(
         "joints_out": f"{H36M_17.name}, metres, root-relative, view axes, body of {STATURE_M:.2f} m",
         "normalisation": NORMALISATION,
         "input_rates_hz": [15, 60],
-        "training": {**state["recipe"], "steps_done": state["step"], "minutes": round(state["seconds"] / 60, 1)},
+        "training": {**stage_of(state), "stages_before": state.get("stages_before", [])},
         "training_data": _sources(train),
         "metrics": {"held-out people of the motion capture, detector-like 2D, random cameras": metrics},
         "parity": measured,

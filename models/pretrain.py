@@ -35,6 +35,8 @@ from pipeline.errors import ConfigError
 class FrameTrainer(Trainer):
     """Trains the per-frame part of a network; state and files are those of ``Trainer``."""
 
+    what = "single frames (models.pretrain)"
+
     def __init__(self, arch: Architecture, recipe: Recipe, device: torch.device = CPU) -> None:
         super().__init__(arch, recipe, device)
         with torch.no_grad():

@@ -30,7 +30,7 @@ from models.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
 from models.muon import Muon
 from models.strided_transformer import Architecture, StridedTransformer
 from models.validation import validate, validation_windows
-from models.warm_start import start_from
+from models.warm_start import stages_of, start_from
 from pipeline.errors import ConfigError
 
 
@@ -81,11 +81,20 @@ _STATISTICS = 512  # windows from which the statistics of a folded batch norm ar
 
 
 class Trainer:
-    """The state of a run."""
+    """The state of a run.
+
+    Attributes:
+        what: the kind of training, for cards.
+        step, seconds: how far the run is.
+        stages_before: recipes of the runs that its first weights came from, see ``models.warm_start``.
+    """
+
+    what = "windows (models.train)"
 
     def __init__(self, arch: Architecture, recipe: Recipe, device: torch.device = CPU) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.step, self.seconds = recipe, 0, 0.0
+        self.stages_before: list[dict[str, Any]] = []
         # Augmentation never repeats a window, so dropout only slows the training.
         self.network = StridedTransformer(arch, dropout=0.0, embedding_dropout=0.0).to(device)
         self.average = deepcopy(self.network).requires_grad_(False)
@@ -106,6 +115,7 @@ class Trainer:
         recipe, window = self.recipe, self.network.arch.window
         windows = Batches(data, _STATISTICS, window, recipe.target, recipe.every, recipe.seed)
         new = start_from(self.network, checkpoint, lambda: next(iter(windows))[0])
+        self.stages_before = stages_of(checkpoint)
         self.average.load_state_dict(self.network.state_dict())
         if new:
             print(f"not in {checkpoint}, so untrained: {', '.join(new)}", flush=True)
@@ -154,8 +164,10 @@ class Trainer:
         temporary = path.with_suffix(".part")
         torch.save(
             {
+                "what": self.what,
                 "architecture": self.network.arch.to_dict(),
                 "recipe": asdict(self.recipe),
+                "stages_before": self.stages_before,
                 "network": self.network.state_dict(),
                 "average": self.average.state_dict(),
                 "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
@@ -176,6 +188,7 @@ class Trainer:
         for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(stored)
         self.step, self.seconds = state["step"], state["seconds"]
+        self.stages_before = state.get("stages_before", [])
 
 
 def train(

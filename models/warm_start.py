@@ -10,12 +10,14 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.from_onnx import network_of
 from models.strided_transformer import Architecture, StridedTransformer
+from pipeline.cards import read_card
 from pipeline.errors import ConfigError
 
 
@@ -58,6 +60,34 @@ def _read(checkpoint: Path, windows: Callable[[], Tensor]) -> tuple[Architecture
         return Architecture.from_dict(state["architecture"]), state["average"]
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
+
+
+def stages_of(checkpoint: Path) -> list[dict[str, Any]]:
+    """How the weights of a checkpoint that ``start_from`` can read came about: recipes of all stages, in order.
+
+    Raises:
+        ConfigError: no checkpoint of ours.
+    """
+    if checkpoint.suffix == ".onnx":
+        card = read_card(checkpoint.with_suffix(".json")).data
+        training = dict(card.get("training", {}))
+        return [*training.pop("stages_before", []), {"window": card["window"], **training}]
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        return [*state.get("stages_before", []), stage_of(state)]
+    except (OSError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
+
+
+def stage_of(state: dict[str, Any]) -> dict[str, Any]:
+    """The stage that a checkpoint's state is of: its recipe, and how far it came."""
+    return {
+        **({"what": state["what"]} if "what" in state else {}),
+        "window": state["architecture"]["window"],
+        **state["recipe"],
+        "steps_done": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+    }
 
 
 def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:

@@ -27,7 +27,9 @@ def test_conditions_and_lookaheads_reach_the_card_without_their_long_lists(card:
     figures = {"mpjpe_mm": 60.5, "p_mpjpe_mm": 44.25, "per_joint_mm": {"nose": 1.0}}
     protocol = {"conditions": ["clean"], "people": ["a/1"], "clips": 7}
     lookaheads = [{"head": "sequence", "lookahead": 0, "mpjpe_mm": 70.0}]
-    file.write_text(json.dumps(result(card, protocol=protocol, clean=figures, lookaheads=lookaheads)))
+    qualities = [{"quality": "best", "passes_per_frame": 2.0, "mpjpe_mm": 58.0, "frames": 9}]
+    data = result(card, protocol=protocol, clean=figures, lookaheads=lookaheads, qualities=qualities)
+    file.write_text(json.dumps(data))
     assert "people.npz" in annotate(card, [file])
     kept = read_card(card).data["metrics"]["people.npz"]
     assert kept == {
@@ -35,6 +37,7 @@ def test_conditions_and_lookaheads_reach_the_card_without_their_long_lists(card:
         "clips": 7,
         "clean": {"mpjpe_mm": 60.5, "p_mpjpe_mm": 44.25},
         "full_sequence_head_by_lookahead": {"0": {"mpjpe_mm": 70.0}},
+        "by_quality": {"best": {"passes_per_frame": 2.0, "mpjpe_mm": 58.0}},
     }
 
 

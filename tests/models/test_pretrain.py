@@ -6,18 +6,19 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from models import pretrain, train
 from models.data.bodies import PARENT, vary
 from models.data.mocap import WindowSampler, load_mocap, stature_m
-from models.export_onnx import export
+from models.export_onnx import export, round_matrices
 from models.pretrain import FrameTrainer, lift_frames
 from models.strided_transformer import Architecture, StridedTransformer
 from models.train import Recipe
 from models.validation import validation_windows
-from models.warm_start import start_from
+from models.warm_start import stage_of, stages_of, start_from
 from pipeline.cards import WEIGHTS_DIR, file_sha256
 from pipeline.errors import ConfigError
 from tests.helpers.mocap import write_mocap
@@ -68,7 +69,14 @@ def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) 
     lifter = tmp_path / "lifter"
     options = ["--data", str(data), "--out", str(lifter), "--width", "16", "--hidden", "32", "--batch", "4"]
     train.main([*options, "--steps", "2", "--start-from", str(out / "checkpoint.pt")])
-    assert (lifter / "checkpoint.pt").exists()
+    # Its weights' way is remembered, over the whole chain.
+    again = tmp_path / "again"
+    options[3] = str(again)
+    train.main([*options, "--steps", "1", "--target", "26", "--start-from", str(lifter / "checkpoint.pt")])
+    state = torch.load(again / "checkpoint.pt", weights_only=True)
+    before = [(stage["what"], stage["window"], stage["steps_done"]) for stage in state["stages_before"]]
+    assert before == [("single frames (models.pretrain)", 27, 160), ("windows (models.train)", 27, 2)]
+    assert stage_of(state)["target"] == 26 and state["stages_before"][1]["target"] == 13
 
 
 def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
@@ -133,7 +141,9 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
         trained(keypoints)  # running statistics
     trained.eval()
     path = tmp_path / "tiny.onnx"
+    round_matrices(trained)
     export(trained, path)
+    assert any(entry.data_type == onnx.TensorProto.FLOAT16 for entry in onnx.load(str(path)).graph.initializer)
     card = {**json.loads((WEIGHTS_DIR / "lift-27.json").read_text()), "name": "tiny", "file": path.name}
     card |= {"architecture": TINY.to_dict(), "window": 9, "lookahead": 4, "sha256": file_sha256(path)}
     path.with_suffix(".json").write_text(json.dumps(card))
@@ -145,6 +155,9 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
             assert torch.allclose(a, b, atol=1e-5)
         in_training = again.train()(keypoints)[1]
     assert (in_training - expected[1]).abs().mean() < 0.05 * expected[1].std()
+    training = {"what": "windows", "steps_done": 7, "stages_before": [{"what": "single frames"}]}
+    path.with_suffix(".json").write_text(json.dumps({**card, "training": training}))
+    assert stages_of(path) == [{"what": "single frames"}, {"window": 9, "what": "windows", "steps_done": 7}]
     path.with_suffix(".json").write_text(json.dumps({**card, "architecture": {**TINY.to_dict(), "vanilla_layers": 3}}))
     with pytest.raises(ConfigError, match="its card's architecture has"):
         start_from(again, path, lambda: keypoints)
