@@ -11,7 +11,7 @@ from pipeline.lift import OnnxLifter
 from pipeline.overlap import OverlapLifter
 from pipeline.runtime import Device
 
-STANDARD = "standard"
+STANDARD, BEST = "standard", "best"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Quality:
 QUALITIES: dict[str, Quality] = {
     "fast": Quality(overlap=True, flip=False),
     STANDARD: Quality(overlap=False, flip=False),
-    "best": Quality(overlap=False, flip=True),
+    BEST: Quality(overlap=False, flip=True),
 }
 """By the names that ``--quality`` takes."""
 

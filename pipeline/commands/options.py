@@ -11,7 +11,7 @@ from pipeline.detect import DETECTORS, Detector, create_detector
 from pipeline.errors import ConfigError
 from pipeline.lift import OnnxLifter
 from pipeline.paired import PairedLifter
-from pipeline.quality import STANDARD, create_lifter, find_quality
+from pipeline.quality import BEST, STANDARD, create_lifter, find_quality
 from pipeline.run import RunOptions
 from pipeline.runtime import parse_device
 from pipeline.smooth.presets import PRESETS, find_preset
@@ -24,6 +24,7 @@ LIVE_MODEL = "lift-27-live"
 """Gives the provisional poses beside the default model: it looks less far ahead and is better there."""
 
 _SHORT_WINDOW = 81
+_CHEAP_WINDOW = 27  # seeing such a window twice costs less than decoding a frame
 
 DEFAULT_LATENCY = "low"
 
@@ -33,10 +34,11 @@ LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
 
 @dataclass(frozen=True)
 class Models:
-    """The loaded models of a run."""
+    """The loaded models of a run, and the name of how is lifted (see ``pipeline.quality``)."""
 
     detector: Detector
     lifter: OnnxLifter | PairedLifter
+    quality: str
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -138,10 +140,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, metavar="T", help="frames that the lifter looks at: 27, 81, 243 or 351")
     parser.add_argument(
         "--quality",
-        default=STANDARD,
         metavar="NAME",
         help="lifting: fast runs every n-th window of a recording and reads the frames between from it, best also runs "
-        f"the mirror image of each window (default: {STANDARD})",
+        f"the mirror image of each window (default: {BEST} for recordings with windows of up to {_CHEAP_WINDOW} frames, "
+        f"otherwise {STANDARD})",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: by model)")
@@ -164,16 +166,19 @@ def load_models(options: argparse.Namespace, live: bool = False, draws: bool = T
     device = parse_device(options.device)
     if options.threads < 0:
         raise ConfigError(f"--threads {options.threads} is not valid; use 0 (what suits the model) or more")
-    find_quality(options.quality, live)
+    if options.quality is not None:
+        find_quality(options.quality, live)
     card = _lifter_card(options.model, options.window)
+    cheap = not live and card.data["window"] <= _CHEAP_WINDOW
+    quality: str = options.quality or (BEST if cheap else STANDARD)
     # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
     threads = options.threads or (1 if card.data["window"] <= _SHORT_WINDOW else 0)
-    settled = create_lifter(card, device, threads, options.quality)
+    settled = create_lifter(card, device, threads, quality)
     lifter: OnnxLifter | PairedLifter = settled
     if live and draws and options.model is None and card.name == DEFAULT_MODEL and _shows_early(options):
-        early = create_lifter(find_card(LIVE_MODEL, "lifter"), device, threads, options.quality)
+        early = create_lifter(find_card(LIVE_MODEL, "lifter"), device, threads, quality)
         lifter = PairedLifter(settled, early)
-    return Models(create_detector(options.detector, device, options.threads), lifter)
+    return Models(create_detector(options.detector, device, options.threads), lifter, quality)
 
 
 def _shows_early(options: argparse.Namespace) -> bool:

@@ -223,6 +223,7 @@ def _report(
                 "sha256": card.sha256,
                 "provider": models.lifter.provider,
                 "device": models.lifter.choice,
+                "quality": models.quality,
             },
             **_early(models),
             "detector": {"name": options.detector, "device": options.device},

@@ -45,7 +45,24 @@ def parsed(*words: str) -> argparse.Namespace:
 def test_live_sources_refuse_what_needs_many_frames_at_once() -> None:
     with pytest.raises(ConfigError, match=r"--quality fast is for recordings: .*--latency"):
         load_models(parsed("--quality", "fast"), live=True)
-    assert find_quality("best", live=True).flip and not find_quality(parsed().quality, live=True).overlap
+    assert find_quality("best", live=True).flip
+
+
+@pytest.mark.parametrize(
+    ("window", "live", "words", "expected"),
+    [
+        (27, False, (), "best"),
+        (81, False, (), "standard"),
+        (27, True, (), "standard"),
+        (27, False, ("--quality", "standard"), "standard"),
+        (81, False, ("--quality", "best"), "best"),
+    ],
+)
+def test_short_windows_of_recordings_are_seen_twice(monkeypatch, window, live, words, expected) -> None:
+    monkeypatch.setattr("pipeline.commands.options.create_detector", lambda *_: None)
+    monkeypatch.setattr("pipeline.commands.options.find_card", lambda *_: card_of(showing(13), window=window))
+    models = load_models(parsed(*words, "--model", "stand-in", "--device", "cpu"), live)
+    assert models.quality == expected and models.lifter.flip is (expected == "best")
 
 
 def test_the_command_line_names_a_wrong_quality(tmp_path, capsys) -> None:
