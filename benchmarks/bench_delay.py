@@ -1,13 +1,16 @@
 """Delay against accuracy of what a live run shows: provisional poses at several look-aheads, and the settled one.
 
-    python -m benchmarks.bench_delay [MODEL ...] --data FILE --footage FOLDER [--json FILE]
+    python -m benchmarks.bench_delay [MODEL[+MODEL] ...] --data FILE --footage FOLDER [--json FILE]
+
+MODEL+MODEL: settled poses come from the first, provisional ones from the second, as in a live run.
 
 Motion capture (layout in ``models/data/mocap.py``) is seen by fixed virtual cameras at 30 Hz with detector-like
 keypoints; footage with triangulated joints (layout in ``models/evaluation/on_footage.py``) by a 2D detector. Both go
-the way of a live run, see ``models/evaluation/live.py``: a provisional pose is read from the full-sequence head, n
-frames before the end of a window that ends with the newest frame; the settled pose is the target frame's. ``delay`` is
-what the look-ahead costs at the frame rate; detector and lifter come on top. All rows of a model are judged on the same
-frames. S-MPJPE: after one scale per clip. ``no pose``: frames in which nothing is shown.
+the way of a live run, see ``models/evaluation/live.py``: a provisional pose is read n frames before the end of a
+window that ends with the newest frame, from the single-frame head if that is what the model was trained for, else from
+the full-sequence head; the settled pose is the target frame's. ``delay`` is what the look-ahead costs at the frame
+rate; detector and lifter come on top. All rows of a model are judged on the same frames. S-MPJPE: after one scale per
+clip. ``no pose``: frames in which nothing is shown.
 """
 
 from __future__ import annotations
@@ -27,13 +30,15 @@ from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_cl
 from models.evaluation.live import SETTLED, Seen, judge_clips, judge_views, look
 from models.evaluation.on_footage import View, load_views
 from models.evaluation.on_mocap import CONDITIONS
+from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.export.run_json import write_run_json
 from pipeline.lift import OnnxLifter
+from pipeline.paired import PairedLifter
 from pipeline.runtime import Device
 from pipeline.window import frame_step
 
-DEFAULT_LIFTER = "lift-27"
+DEFAULT_LIFTER = f"{DEFAULT_MODEL}+{LIVE_MODEL}"
 CONDITION = "detector_like"
 
 _CPU = Device("cpu")
@@ -95,6 +100,23 @@ def cell(value: float | int | None, width: int = 10) -> str:
     return f"{value:>{width}}" if isinstance(value, int) else f"{value:>{width}.1f}"
 
 
+def live_lifter(text: str, threads: int) -> OnnxLifter | PairedLifter:
+    """The lifter of a live run: of one model, or of two with a plus sign between them.
+
+    Raises:
+        ModelError: there is no such model.
+        ConfigError: the two make no pair.
+    """
+    settled, _, early = text.partition("+")
+    lifter = OnnxLifter(lifter_card(settled), _CPU, threads)
+    return PairedLifter(lifter, OnnxLifter(lifter_card(early), _CPU, threads)) if early else lifter
+
+
+def title_of(lifter: OnnxLifter | PairedLifter) -> str:
+    """Name of a live run's lifter."""
+    return f"{lifter.card.name}+{lifter.early.card.name}" if isinstance(lifter, PairedLifter) else lifter.card.name
+
+
 def delay_table(
     tiers: dict[str | int, dict[str, Any]], lookahead: int, rate_hz: float, columns: Sequence[tuple[str, str]]
 ) -> str:
@@ -120,20 +142,23 @@ def measure(
     name: str, options: argparse.Namespace, clips: list[SeenClip], footage: tuple[list[View], list[Seen]]
 ) -> Any:
     """The figures of one model; prints its tables."""
-    lifter = OnnxLifter(lifter_card(name), _CPU, options.threads)
+    lifter = live_lifter(name, options.threads)
+    title = title_of(lifter)
     lookaheads = [ahead for ahead in options.lookaheads if ahead <= lifter.lookahead]
     result: dict[str, Any] = {"model": lifter.card.name, "sha256": lifter.card.sha256, "lookahead": lifter.lookahead}
+    if isinstance(lifter, PairedLifter):
+        result["provisional_by"] = lifter.early.card.name
     if clips:
         frames = sum(len(clip.truth_m) for clip in clips)
-        with tqdm(total=frames, unit="frame", desc=lifter.card.name, disable=quiet()) as progress:
+        with tqdm(total=frames, unit="frame", desc=title, disable=quiet()) as progress:
             tiers = judge_clips(lifter, clips, CONDITIONS[CONDITION], lookaheads, 1, progress.update)
-        print(f"\n{lifter.card.name}, motion capture at {RATE_HZ:g} Hz, {CONDITION} 2D input; mm")
+        print(f"\n{title}, motion capture at {RATE_HZ:g} Hz, {CONDITION} 2D input; mm")
         print(delay_table(tiers, lifter.lookahead, RATE_HZ, _MOCAP_COLUMNS))
         result["mocap"] = {str(tier): figures for tier, figures in tiers.items()}
     if footage[0]:
         tiers = judge_views(lifter, *footage, lookaheads)
         rate_hz = footage[1][0].rate_hz
-        print(f"\n{lifter.card.name}, footage at {rate_hz:g} Hz, {len(footage[0])} views; mm")
+        print(f"\n{title}, footage at {rate_hz:g} Hz, {len(footage[0])} views; mm")
         averages = {tier: figures["average"] for tier, figures in tiers.items()}
         print(delay_table(averages, lifter.lookahead, rate_hz, _FOOTAGE_COLUMNS))
         result["footage"] = {str(tier): figures for tier, figures in tiers.items()}
@@ -143,7 +168,7 @@ def measure(
 def main(words: Sequence[str] | None = None) -> None:
     """Judge, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="*", default=[DEFAULT_LIFTER], metavar="MODEL", help="default: lift-27")
+    parser.add_argument("models", nargs="*", default=[DEFAULT_LIFTER], metavar="MODEL", help="default: %(default)s")
     parser.add_argument("--lookaheads", type=int, nargs="+", default=[0, 3, 13], metavar="N", help="default: 0 3 13")
     add_data_arguments(parser)
     options = parser.parse_args(words)

@@ -1,6 +1,6 @@
 """Sparse detection (``--detect-every N``): accuracy and speed for several N in one table.
 
-    python -m benchmarks.bench_detect_every [MODEL] --data FILE --footage FOLDER [--json FILE]
+    python -m benchmarks.bench_detect_every [MODEL[+MODEL]] --data FILE --footage FOLDER [--json FILE]
 
 Accuracy, in mm, of the settled pose and of the provisional pose of the newest frame (look-ahead 0) as a live run gives
 them, see ``models/evaluation/live.py``: on motion capture at 30 Hz with detector-like keypoints, those of the frames
@@ -29,17 +29,19 @@ from benchmarks.bench_delay import (
     DEFAULT_LIFTER,
     add_data_arguments,
     cell,
+    live_lifter,
     load_clips,
     load_seen,
     quiet,
+    title_of,
 )
-from models.evaluate import lifter_card
 from models.evaluation.clips import SeenClip
 from models.evaluation.live import SETTLED, judge_clips, judge_views
 from models.evaluation.on_mocap import CONDITIONS
 from pipeline.detect import create_detector
 from pipeline.export.run_json import write_run_json
 from pipeline.lift import OnnxLifter
+from pipeline.paired import PairedLifter
 from pipeline.people import People
 from pipeline.runtime import Device
 from pipeline.sources import SourceInfo, open_source
@@ -83,7 +85,9 @@ def load_clip(source: str) -> Clip:
         return Clip(list(opened), opened.info)
 
 
-def spent_ms(clip: Clip, lifter: OnnxLifter, detector_name: str, every: int, threads: int) -> tuple[float, float]:
+def spent_ms(
+    clip: Clip, lifter: OnnxLifter | PairedLifter, detector_name: str, every: int, threads: int
+) -> tuple[float, float]:
     """Mean CPU milliseconds per frame of the detector, and of swap repair, windows and lifter."""
     info = clip.info
     size_px, step = (info.width_px, info.height_px), frame_step(info.fps)
@@ -106,7 +110,7 @@ def spent_ms(clip: Clip, lifter: OnnxLifter, detector_name: str, every: int, thr
     return 1000 * detect_s / counted, 1000 * lift_s / counted
 
 
-def speeds(clip: Clip, lifter: OnnxLifter, options: argparse.Namespace) -> dict[int, dict[str, float]]:
+def speeds(clip: Clip, lifter: OnnxLifter | PairedLifter, options: argparse.Namespace) -> dict[int, dict[str, float]]:
     """CPU milliseconds per frame by N: medians over rounds in which all N take turns, odd rounds backwards."""
     spent: dict[int, list[tuple[float, float]]] = {every: [] for every in options.every}
     with tqdm(total=options.rounds * len(spent), unit="run", desc="speed", disable=quiet()) as progress:
@@ -121,7 +125,9 @@ def speeds(clip: Clip, lifter: OnnxLifter, options: argparse.Namespace) -> dict[
     return figures
 
 
-def accuracy(lifter: OnnxLifter, clips: list[SeenClip], every: int, options: argparse.Namespace) -> dict[str, Any]:
+def accuracy(
+    lifter: OnnxLifter | PairedLifter, clips: list[SeenClip], every: int, options: argparse.Namespace
+) -> dict[str, Any]:
     """Figures by tier under ``mocap`` and ``footage``, where these were given."""
     result: dict[str, Any] = {}
     if clips:
@@ -160,7 +166,7 @@ def _figure(row: dict[str, Any], data: str, tier: str | int, key: str) -> float 
 def main(words: Sequence[str] | None = None) -> None:
     """Judge, measure, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", nargs="?", default=DEFAULT_LIFTER, metavar="MODEL", help="default: lift-27")
+    parser.add_argument("model", nargs="?", default=DEFAULT_LIFTER, metavar="MODEL", help="default: %(default)s")
     parser.add_argument("--every", type=int, nargs="+", default=[1, 2, 3, 5], metavar="N", help="default: 1 2 3 5")
     parser.add_argument("--clip", default=str(_CLIP), metavar="SOURCE", help="for the speed, default: a clip of ours")
     parser.add_argument("--rounds", type=int, default=5, help="of the speed, 0: none, default %(default)s")
@@ -168,7 +174,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     if min(options.every) < 1 or options.rounds < 0:
         parser.error("--every takes numbers from 1, --rounds from 0")
-    lifter = OnnxLifter(lifter_card(options.model), _CPU, options.threads)
+    lifter = live_lifter(options.model, options.threads)
     clips = load_clips(options)
     rows = {every: accuracy(lifter, clips, every, options) for every in options.every}
     if options.rounds:
@@ -176,7 +182,7 @@ def main(words: Sequence[str] | None = None) -> None:
             rows[every]["cpu_ms"] = figures
     print(table(rows))
     if options.json is not None:
-        model = {"name": lifter.card.name, "sha256": lifter.card.sha256}
+        model = {"name": title_of(lifter), "sha256": lifter.card.sha256}
         by_n = {str(every): _with_text_keys(row) for every, row in rows.items()}
         write_run_json(options.json, {"model": model, "condition": CONDITION, "detect_every": by_n})
 

@@ -1,7 +1,7 @@
 """Put the figures of ``app.py evaluate`` into a lifter's card.
 
     python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --quality fast,best --json figures.json
-    python -m benchmarks.bench_delay lift-27 --data DATA --json delay.json
+    python -m benchmarks.bench_delay --data DATA --json delay.json
     python -m models.card_figures weights/lift-27.json figures.json delay.json [more.json ...]
 
 Only figures of the very weights that the card describes are taken, so a card never quotes another model's.
@@ -38,7 +38,7 @@ _VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
 def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
     """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
     if "mocap" in result or "footage" in result:  # of benchmarks/bench_delay.py: figures by tier
-        return {
+        return _picked(result, ("provisional_by",)) | {
             where: {tier: _picked(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
             for where, tiers in result.items()
             if where in ("mocap", "footage")

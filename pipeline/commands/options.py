@@ -142,8 +142,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--quality",
         metavar="NAME",
         help="lifting: fast runs every n-th window of a recording and reads the frames between from it, best also runs "
-        f"the mirror image of each window (default: {BEST} for recordings with windows of up to {_CHEAP_WINDOW} frames, "
-        f"otherwise {STANDARD})",
+        f"the mirror image of each window (default: {BEST} for recordings and windows of {_CHEAP_WINDOW} frames, "
+        f"else {STANDARD})",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: by model)")
