@@ -74,5 +74,7 @@ def providers(card: Card, device: Device, precision: str) -> list[Any]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message; ONNX Runtime adds a trace of its C++ functions."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of an error's message, without the place in ONNX Runtime's C++ code before and the trace after."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    place, marker, text = line.partition("[ONNXRuntimeError]")
+    return marker + text if marker and ".cc:" in place else line

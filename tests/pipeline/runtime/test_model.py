@@ -11,6 +11,7 @@ from pipeline.cards import Card, file_sha256
 from pipeline.errors import DeviceError, ModelError
 from pipeline.runtime import Device, OnnxModel, gpu
 from pipeline.runtime.model import FP16_LIMIT, LARGEST_BATCH, largest_difference
+from pipeline.runtime.session import first_line
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
@@ -168,7 +169,8 @@ def test_largest_difference() -> None:
     assert largest_difference(true, true) == 0
     assert largest_difference([np.array([2.0, -4.1]), true[1]], true) == pytest.approx(0.025)
     assert largest_difference([true[0], np.array([2e-6])], true) == pytest.approx(1e-4), "next to nothing stays that"
-    assert largest_difference([np.array([np.nan, -4.0]), true[1]], true) == float("inf")
+    broken = [np.array([np.nan, -4.0]), true[1]]
+    assert largest_difference(broken, true) == largest_difference(true, broken) == float("inf")
 
 
 def test_no_such_provider(card: Card, monkeypatch) -> None:
@@ -193,3 +195,17 @@ def test_a_file_that_is_no_model(card: Card, tmp_path, gpu_machine, kind: str, e
     broken = Card(card.path, "x", "lifter", path, file_sha256(path), card.data)
     with pytest.raises(error, match=r"can't load .*x"):
         OnnxModel(broken, Device(kind))
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("/src/core/session.cc:42 Load [ONNXRuntimeError] : 1 : FAIL : no such file\ntrace", "no such file"),
+        ("[ONNXRuntimeError] : 6 : wrong shape", "wrong shape"),
+        ("cuda failure 2: out of memory", "cuda failure 2: out of memory"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_messages_of_onnx_runtime_lose_their_place_in_its_code(message: str, line: str) -> None:
+    told = first_line(RuntimeError(message))
+    assert told.endswith(line) and "/src" not in told and "trace" not in told
