@@ -28,6 +28,7 @@ from pipeline.errors import ConfigError
 WINDOW = 27
 _METRICS = {"frame_mpjpe_mm": "MPJPE", "frame_p_mpjpe_mm": "P-MPJPE", "sequence_mpjpe_mm": "MPJPE, sequence head"}
 _TIMED = 300
+_SHOWN = 1.3  # the plot shows errors up to so many times the lowest
 _COLOURS = {"base": "#444444", "strided": "#1f77b4", "strided + alpha_t": "#d62728"}
 
 
@@ -157,8 +158,10 @@ def plot(runs: list[Run], path: Path) -> None:
                 linewidth=1,
                 label=run.arm.name if run.seed == 0 else None,
             )
-        axes.set(xlabel="step", ylabel=f"{label}, mm (held-out people)", yscale="log")
-        axes.grid(True, which="both", alpha=0.3)
+        # The beginning, where all fall alike, would flatten what is to be compared.
+        best = min(entry[metric] for run in runs for entry in run.log())
+        axes.set(xlabel="step", ylabel=f"{label}, mm (held-out people)", ylim=(0.98 * best, _SHOWN * best))
+        axes.grid(True, alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=120)
 
