@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 
 from pipeline.cards import list_cards
-from pipeline.commands.options import DEFAULT_MODEL
+from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.errors import PoseStrideError
 from pipeline.render.screen import display_problem
 from pipeline.runtime import Device, OnnxModel
@@ -130,8 +130,9 @@ def _models() -> Iterator[Finding]:
             continue
         if card.kind == "lifter":
             yield from _try_model(card.name, Device("cpu"))
-    if not any(card.name == DEFAULT_MODEL for card in cards):
-        yield "problem", f"the default model {DEFAULT_MODEL} is missing from weights/"
+    for name in (DEFAULT_MODEL, LIVE_MODEL):
+        if not any(card.name == name for card in cards):
+            yield "problem", f"the default model {name} is missing from weights/"
 
 
 def _try_model(name: str, device: Device) -> Iterator[Finding]:
