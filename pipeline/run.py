@@ -144,8 +144,8 @@ class Pipeline:
             idle: called in the same thread several times per second while there is no result.
             film: gets every result with a picture as soon as it is drawn, in the drawing thread: a slow screen leaves
                 out pictures, a film does not.
-            filming: whether a film is being taken now. While it is, every processed frame is drawn, even when drawing
-                is behind for a moment; else only the newest one.
+            filming: whether a film is being taken now. While it is, up to ``_FILM_FRAMES`` pictures wait for drawing;
+                else only the newest one.
 
         Raises:
             PoseStrideError: what a room could not do; the results before it were taken.

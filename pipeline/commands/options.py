@@ -142,7 +142,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--quality",
         metavar="NAME",
         help="lifting: fast runs every n-th window of a recording and reads the frames between from it, best also runs "
-        f"the mirror image of each window (default: {BEST} for recordings and windows of {_CHEAP_WINDOW} frames, "
+        f"the mirror image of each window (default: {BEST} for recordings with {_CHEAP_WINDOW} frames, "
         f"else {STANDARD})",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
