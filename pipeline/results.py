@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -38,6 +39,17 @@ class Result:
     picture: U8 | None = None
     settled: bool = True
     for_files: bool = True
+
+
+class Film(Protocol):
+    """Takes the pictures of a live run, also those that the screen leaves out."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether a film is being taken now."""
+
+    def film(self, result: Result, wait: bool) -> None:
+        """Take the picture of a result, in the thread that draws; ``wait`` for room rather than leave one out."""
 
 
 @dataclass

@@ -28,7 +28,7 @@ from pipeline.normalise import NORMALISATION
 from pipeline.people import People
 from pipeline.place import scaled
 from pipeline.render.compose import Composer
-from pipeline.results import NO_IMAGE, Result, Statistics
+from pipeline.results import NO_IMAGE, Film, Result, Statistics
 from pipeline.sources.base import Source
 from pipeline.sources.live import state_of
 from pipeline.sources.live_options import LivePhase
@@ -43,7 +43,8 @@ _Found = tuple[float, Frame, list[Pose2D]]  # capture time, frame, what the dete
 
 _BATCH_FRAMES = 16
 _QUEUE_FRAMES = 3
-_FILM_FRAMES = 90  # while a film is taken, so many pictures wait for drawing before one is left out
+_FILM_S = 1.0  # while a film is taken, pictures for so long wait for drawing before one is left out,
+_FILM_BYTES = 128 << 20  # or as many as fit into this
 _LOOK_S = 1.0
 _SLOW_STEPS = 2.5  # frames of a source that is slower than that are further apart than a break
 _RATE_FRAMES = 31  # the speed that is shown is that of the last so many frames
@@ -113,7 +114,8 @@ class Pipeline:
         self._end = threading.Event()
         self._finished = False
         self._taking_since_s: float | None = None
-        self._film: Callable[[Result], None] | None = None
+        self._film: Film | None = None
+        self._ending = False  # the last frames come in one rush, nothing after them can be delayed: all are filmed
         ahead = self.options.show_lookahead
         self._preview: PreviewLifter | None = None
         if self._live and composer is not None and ahead is not None and ahead < lifter.lookahead:
@@ -134,8 +136,7 @@ class Pipeline:
         self,
         take: Callable[[Result], None],
         idle: Callable[[], None] | None = None,
-        film: Callable[[Result], None] | None = None,
-        filming: Callable[[], bool] | None = None,
+        film: Film | None = None,
     ) -> Statistics:
         """Send every frame down the road and give each result to ``take``, in order, in the calling thread.
 
@@ -143,16 +144,15 @@ class Pipeline:
             take: gets the results.
             idle: called in the same thread several times per second while there is no result.
             film: gets every result with a picture as soon as it is drawn, in the drawing thread: a slow screen leaves
-                out pictures, a film does not.
-            filming: whether a film is being taken now. While it is, up to ``_FILM_FRAMES`` pictures wait for drawing;
-                else only the newest one.
+                out pictures, a film does not. While one is taken, frames may wait for drawing, for up to ``_FILM_S``;
+                else only the newest one is drawn.
 
         Raises:
             PoseStrideError: what a room could not do; the results before it were taken.
         """
         started = time.perf_counter()
         statistics, self._film = self.statistics, film
-        # What waits in a queue is late: a live source has room for one frame between two stages.
+        # What waits in a queue is late: a live source has room for one frame between two stages (but for films).
         waiting = 1 if self._live else _QUEUE_FRAMES
         pictures_may_drop = _only_shown if self._live else None
         watch = threading.Thread(target=self._close_when_stopped, name="watch", daemon=True)
@@ -160,7 +160,9 @@ class Pipeline:
         with Stages(idle=idle, watch_first=not self._live) as stages, self._finishing(watch):
             frames = stages.threaded("source", self._frames(), waiting, everything if self._live else None)
             found = stages.threaded("detect", self._detect(frames), waiting)
-            lifted = stages.threaded("lift", self._lift(found), self._lifted_waiting(filming), pictures_may_drop)
+            lifted = stages.threaded(
+                "lift", self._lift(found), self._lifted_waiting, self._may_stay_undrawn if self._live else None
+            )
             drawn = stages.threaded("draw", self._draw(lifted), waiting, pictures_may_drop)
             for captured_s, result in drawn:
                 self._taking_since_s = time.monotonic()
@@ -178,11 +180,22 @@ class Pipeline:
             statistics.dropped = frames.dropped
         return statistics
 
-    def _lifted_waiting(self, filming: Callable[[], bool] | None) -> int | Callable[[], int]:
+    @property
+    def _filming(self) -> bool:
+        return self._film is not None and self._film.recording
+
+    def _lifted_waiting(self) -> int:
         """How many lifted frames may wait for drawing."""
         if not self._live:
             return _BATCH_FRAMES
-        return (lambda: _FILM_FRAMES if filming() else 1) if filming is not None else 1
+        if self.composer is None or not self._filming:
+            return 1
+        width, height = self.composer.output_size
+        return max(1, min(round(_FILM_S * self.source.info.fps), _FILM_BYTES // (3 * width * height)))
+
+    def _may_stay_undrawn(self, item: TimedResult) -> bool:
+        """Whether a lifted frame of a live run may be left out of what is drawn when drawing is behind."""
+        return _only_shown(item) and not (self._ending and self._filming)
 
     @contextmanager
     def _finishing(self, watch: threading.Thread) -> Iterator[None]:
@@ -263,11 +276,12 @@ class Pipeline:
         try:
             for captured_s, frame, poses in found:
                 settling.push(captured_s, Frame(frame.index, frame.time_s, NO_IMAGE))
+                shown.push(captured_s, frame)
                 batch += people.push(frame, poses)
                 previews = people.preview(shown.lookahead)
                 settled, provisional = self._both(batch, previews)
                 due, batch = batch, []
-                yield from shown.results(captured_s, frame, previews, provisional)
+                yield from shown.results(previews, provisional)
                 yield from settling.results(due, settled)
         except Exception as error:
             failure = error
@@ -280,6 +294,7 @@ class Pipeline:
 
     def _rest(self, settling: Settling, batch: list[list[Due]], failure: Exception | None) -> Iterator[TimedResult]:
         """The results of the frames that still wait, without 3D poses if the lifter failed; then the failure."""
+        self._ending = True
         try:
             poses = self._lifted(batch)
         except Exception as error:
@@ -328,7 +343,7 @@ class Pipeline:
                 )
             composed = replace(result, picture=picture)
             if self._film is not None:
-                self._film(composed)
+                self._film.film(composed, wait=self._ending)
             yield captured_s, composed
 
     def _note(self, result: Result) -> str:

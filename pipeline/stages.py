@@ -70,7 +70,7 @@ class Handover(Generic[Item]):
     """A bounded queue between two threads.
 
     Args:
-        size: most items that wait; or what says so, at every item.
+        size: most items that wait; or a function that says so, asked at every item.
         may_drop: whether an item may be dropped. When full, the oldest waiting item of this kind is dropped and counted
             instead of making the producer wait, and other items wait beside it, at most ``_MOST_WAITING``.
     """

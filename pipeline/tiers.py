@@ -79,17 +79,17 @@ class Shown:
         self._frames: deque[TimedFrame] = deque()
         self._smoothing = create_smoothing(smooth, live=True)
 
-    def results(
-        self, captured_s: float, frame: Frame, previews: list[Due], poses: list[Pose3D]
-    ) -> Iterator[TimedResult]:
-        """Take the newest frame, and give the result of the frame that is now drawn, if there are enough frames.
+    def push(self, captured_s: float, frame: Frame) -> None:
+        """The newest frame."""
+        self._frames.append((captured_s, frame))
+
+    def results(self, previews: list[Due], poses: list[Pose3D]) -> Iterator[TimedResult]:
+        """The result of the frame that is now drawn, if there are enough frames.
 
         Args:
-            captured_s, frame: the newest frame.
             previews: the people of the drawn frame.
             poses: of their windows.
         """
-        self._frames.append((captured_s, frame))
         if len(self._frames) <= self.lookahead * self._step:
             return
         captured_s, frame = self._frames.popleft()

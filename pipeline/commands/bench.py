@@ -76,11 +76,7 @@ def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
         options = argparse.Namespace(**{"wide": False, "npz": False, **vars(options)})
         size = composer.output_size if composer else None
         with Outputs(Path(name), options, pipeline.source.info, size) as outputs, stop_on_interrupt(pipeline):
-            return pipeline.run(
-                outputs.take,
-                film=outputs.film if pipeline.source.info.live else None,
-                filming=lambda: outputs.recording,
-            )
+            return pipeline.run(outputs.take, film=outputs if pipeline.source.info.live else None)
 
 
 def _figures(statistics: Statistics) -> dict[str, Any]:

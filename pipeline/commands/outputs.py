@@ -118,11 +118,21 @@ class Outputs:
         if not self._info.live:
             self.film(result)
 
-    def film(self, result: Result) -> None:
-        """Put the picture into the video, if one is being written. Live: safe to call from the drawing thread."""
+    def film(self, result: Result, wait: bool = False) -> None:
+        """Put the picture into the video, if one is being written. Live: safe to call from the drawing thread.
+
+        Args:
+            result: of a frame.
+            wait: live: wait for the encoder rather than leave a picture out.
+        """
         with self._changing:
-            if self._video is not None and result.picture is not None:
-                self._video.write((result.frame.time_s, result.picture))
+            if self._video is None or result.picture is None:
+                return
+            picture = result.frame.time_s, result.picture
+            if isinstance(self._video, BackgroundSink):
+                self._video.write(picture, wait)
+            else:
+                self._video.write(picture)
 
     def toggle_recording(self) -> str:
         """Start a video in a new file, or complete the one that is being written; says which.

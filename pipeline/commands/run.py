@@ -171,7 +171,7 @@ def _write_results(
                 view.take(result)
             progress.update(result.for_files)
 
-        pipeline.run(take, view.idle if view else None, outputs.film if info.live else None, lambda: outputs.recording)
+        pipeline.run(take, view.idle if view else None, outputs if info.live else None)
 
 
 def _note_recordings(outputs: Outputs, outcome: _Outcome) -> None:

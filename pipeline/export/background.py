@@ -13,6 +13,7 @@ from pipeline.export.part_file import ClosesItself
 Item = TypeVar("Item")
 
 _CLOSE_S = 600.0
+_ROOM_S = 30.0
 
 
 class BackgroundSink(ClosesItself, Generic[Item]):
@@ -30,19 +31,26 @@ class BackgroundSink(ClosesItself, Generic[Item]):
         self._sink, self._most = sink, max(1, most_waiting)
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
-        self._ending = False
+        self._ending = self._stuck = False
         self._error: Exception | None = None
         self.dropped = 0
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
-    def write(self, item: Item) -> None:
+    def write(self, item: Item, wait: bool = False) -> None:
         """Leave an item to the thread.
+
+        Args:
+            item: as the sink takes it.
+            wait: wait for room before the item is dropped. When that has lasted for ``_ROOM_S`` once, the sink is
+                taken to be stuck and nobody waits any more.
 
         Raises:
             ExportError: the sink could not write one before.
         """
         with self._changed:
+            if wait and not self._stuck:
+                self._stuck = not self._changed.wait_for(self._goes_on, _ROOM_S)
             self._raise()
             if self._ending:
                 return
@@ -50,13 +58,16 @@ class BackgroundSink(ClosesItself, Generic[Item]):
                 self.dropped += 1
                 return
             self._items.append(item)
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def _goes_on(self) -> bool:
+        return len(self._items) < self._most or self._ending or self._error is not None
 
     def end(self) -> None:
         """Take no more items; what waits is written and the file completed in the background. ``close`` it later."""
         with self._changed:
             self._ending = True
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Write what waits and complete the file. Calling it again does nothing.
@@ -86,7 +97,9 @@ class BackgroundSink(ClosesItself, Generic[Item]):
             finally:
                 self._sink.close()
         except Exception as error:  # met by the next ``write`` or by ``close``
-            self._error = error
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
 
     def _next(self) -> Item | None:
         with self._changed:
@@ -94,4 +107,5 @@ class BackgroundSink(ClosesItself, Generic[Item]):
                 if self._ending:
                     return None
                 self._changed.wait()
+            self._changed.notify_all()
             return self._items.popleft()

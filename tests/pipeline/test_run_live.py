@@ -277,6 +277,7 @@ def test_a_lifter_that_fails_leaves_rows_in_their_place() -> None:
         pipeline.run(take)
     rows = [r for r in out if r.for_files]
     assert [r.frame.index for r in rows] == list(range(31))
+    assert [r.frame.index for r in out if r.picture is not None] == list(range(31))
     for result in rows:
         assert result.poses2d[0].frame_index == result.poses3d[0].frame_index == result.frame.index
         assert (result.poses2d[0].xy_px == source.truth_coco_px(result.frame.index)).all()
@@ -295,37 +296,101 @@ def test_a_slow_screen_loses_no_rows_of_settled_pictures_and_none_of_a_film() ->
         else:
             time.sleep(0.02)
 
-    pipeline.run(take, film=lambda result: filmed.append(result.frame.index))
+    pipeline.run(take, film=Filmed(filmed, recording=False))
     statistics = pipeline.statistics
     assert len(rows) == statistics.frames == 60 - statistics.dropped and rows == sorted(rows)
     assert filmed == sorted(filmed) and len(filmed) > statistics.pictures - 1
     assert statistics.pictures + statistics.not_drawn == statistics.frames
 
 
-@pytest.mark.parametrize("latency", [0, 3, 13])
-def test_while_a_film_is_taken_every_processed_frame_is_drawn(latency: int) -> None:
-    class SlowComposer(Composer):
-        def compose(self, *arguments, **options):
-            time.sleep(0.01)
-            return super().compose(*arguments, **options)
+class Filmed:
+    """Notes the frames of a film."""
 
-    source = Live(60)
-    for _ in range(100):
-        source.shown.release()
-    options = RunOptions(show_lookahead=latency)
-    pipeline = Pipeline(source, Paced(source), NumberingPreviewLifter(), SlowComposer(*SIZE), options)
+    def __init__(self, frames: list[int], recording: bool = True) -> None:
+        self._frames, self.recording = frames, recording
+
+    def film(self, result: Result, wait: bool) -> None:
+        self._frames.append(result.frame.index)
+
+
+class Gated(Composer):
+    """Draws the first picture when it is told to, so that drawing is behind."""
+
+    def __init__(self) -> None:
+        super().__init__(*SIZE)
+        self.gate = threading.Event()
+
+    def compose(self, *arguments, **options):
+        assert self.gate.wait(10)
+        return super().compose(*arguments, **options)
+
+
+class Counting(NumberingPreviewLifter):
+    """Opens the gate when so many frames have been lifted; before that, each one asks for the next."""
+
+    def __init__(self, source: Live, composer: Gated, count: int, window: int = 27) -> None:
+        super().__init__(window, window // 2)
+        self._source, self._composer, self._left = source, composer, count
+
+    def _count(self, frames: int) -> None:
+        for _ in range(frames if self._left > 0 else 0):
+            self._source.shown.release()
+        self._left -= frames
+        if self._left <= 0:
+            self._composer.gate.set()
+
+    def __call__(self, windows):
+        self._count(len(windows))
+        return super().__call__(windows)
+
+    def lift_both(self, windows, newest, lookahead):
+        self._count(len(newest))
+        return NumberingLifter.__call__(self, windows), super().lift_both([], newest, lookahead)[1]
+
+
+@pytest.mark.parametrize(("latency", "window"), [(0, 27), (3, 27), (13, 27), (121, 243)])
+def test_a_film_holds_every_processed_frame(latency: int, window: int) -> None:
+    """Drawing is behind for a moment; the look-ahead may be longer than the second for which frames wait."""
+    source, composer = Live(180, fps=60), Gated()
+    lifter = Counting(source, composer, 30, window)
+    options = RunOptions(show_lookahead=latency, smooth="off")
+    pipeline = Pipeline(source, Leading(source, latency), lifter, composer, options)
     rows: list[int] = []
     filmed: list[int] = []
 
-    def take(result: Result) -> None:
-        if result.for_files:
-            rows.append(result.frame.index)
-        else:
-            time.sleep(0.03)  # the screen is slower still: what it leaves out is filmed all the same
+    class Asking(Filmed):
+        def film(self, result: Result, wait: bool) -> None:
+            super().film(result, wait)
+            source.shown.release()
 
-    pipeline.run(take, film=lambda result: filmed.append(result.frame.index), filming=lambda: True)
-    assert filmed == rows and len(rows) == pipeline.statistics.frames > 0
-    assert pipeline.statistics.not_drawn > 0
+    pipeline.run(lambda result: rows.append(result.frame.index) if result.for_files else None, film=Asking(filmed))
+    assert filmed == rows and len(rows) == 180 - pipeline.statistics.dropped > 100
+
+
+@pytest.mark.parametrize(("still_filming", "waiting"), [(True, 10), (False, 1)])
+def test_what_waits_for_drawing_is_at_most_a_second_old(still_filming: bool, waiting: int) -> None:
+    """And when the film is stopped, the newest picture wins again."""
+    source, composer, filmed = Live(100, fps=10), Gated(), []
+    film = Filmed(filmed)
+
+    class Ending(Counting):
+        def _count(self, frames: int) -> None:
+            if self._left == 2:
+                film.recording = still_filming
+            super()._count(frames)
+
+    pipeline = Pipeline(
+        source,
+        TrueDetector(source),
+        Ending(source, composer, 60),
+        composer,
+        RunOptions(show_lookahead=0, smooth="off"),
+    )
+    pipeline.run(lambda result: source.shown.release() if not result.for_files else None, film=film)
+    assert filmed[0] == 0 and filmed == sorted(filmed)
+    # One more may have been on its way to the one that draws.
+    first_after = filmed[1] if filmed[1] > 1 else filmed[2]
+    assert 60 - waiting - 1 <= first_after and pipeline.statistics.not_drawn >= 60 - waiting - 2
 
 
 def test_sparser_than_the_lifter_can_fill_is_refused() -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pipeline.errors import StageStuckError
-from pipeline.stages import Meter, Stages, everything
+from pipeline.stages import Handover, Meter, Stages, everything
 
 
 def test_items_keep_their_order_through_several_stages() -> None:
@@ -130,3 +130,17 @@ def test_only_what_may_be_dropped_is_dropped() -> None:
         assert produced.wait(5)
         got = list(iterator)
     assert got == [*range(1, 97, 2), 97, 98, 99] and items.dropped == 49
+
+
+def test_when_the_limit_falls_the_oldest_are_dropped() -> None:
+    limit = 5
+    handover: Handover[int] = Handover(lambda: limit, everything)
+    stop = threading.Event()
+    for number in range(5):
+        handover.put(number, stop)
+    assert handover.dropped == 0
+    limit = 2
+    handover.put(5, stop)
+    assert handover.dropped == 4
+    items = handover.items(stop)
+    assert [next(items), next(items)] == [4, 5]

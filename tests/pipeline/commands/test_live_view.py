@@ -63,7 +63,7 @@ def play(folder: Path, pressed: dict[int, str], frames: int = 40, record: bool =
             if not result.for_files:
                 source.shown.release()
 
-        pipeline.run(take, view.idle, outputs.film)
+        pipeline.run(take, view.idle, outputs)
     return keys, pipeline
 
 

@@ -53,6 +53,35 @@ def test_a_slow_sink_never_makes_the_writer_wait() -> None:
     assert slow.items == [0, 1, 2, 3]
 
 
+def test_who_asks_for_it_waits_for_room() -> None:
+    slow = Slow()
+    sink = BackgroundSink(slow, 1)
+    sink.write(0)
+    assert slow.started.wait(10)
+    sink.write(1)
+    threading.Timer(0.1, slow.allowed.set).start()
+    for item in range(2, 6):
+        sink.write(item, wait=True)
+    sink.close()
+    assert slow.items == list(range(6)) and sink.dropped == 0
+
+
+def test_a_sink_that_is_stuck_is_waited_for_once(monkeypatch) -> None:
+    monkeypatch.setattr("pipeline.export.background._ROOM_S", 0.05)
+    slow = Slow()
+    sink = BackgroundSink(slow, 1)
+    sink.write(0)
+    assert slow.started.wait(10)
+    sink.write(1)
+    sink.write(2, wait=True)
+    monkeypatch.setattr("pipeline.export.background._ROOM_S", 60)
+    sink.write(3, wait=True)  # would not come back within the test's time limit
+    assert sink.dropped == 2
+    slow.allowed.set()
+    sink.close()
+    assert slow.items == [0, 1]
+
+
 def test_an_error_reaches_the_writer_and_the_file_is_completed() -> None:
     slow = Slow(fails=True)
     slow.allowed.set()
