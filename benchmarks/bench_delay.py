@@ -6,11 +6,11 @@ MODEL+MODEL: settled poses come from the first, provisional ones from the second
 
 Motion capture (layout in ``models/data/mocap.py``) is seen by fixed virtual cameras at 30 Hz with detector-like
 keypoints; footage with triangulated joints (layout in ``models/evaluation/on_footage.py``) by a 2D detector. Both go
-the way of a live run, see ``models/evaluation/live.py``: a provisional pose is read n frames before the end of a
-window that ends with the newest frame, from the single-frame head if that is what the model was trained for, else from
-the full-sequence head; the settled pose is the target frame's. ``delay`` is what the look-ahead costs at the frame
-rate; detector and lifter come on top. All rows of a model are judged on the same frames. S-MPJPE: after one scale per
-clip. ``no pose``: frames in which nothing is shown.
+the way of a live run, see ``models/evaluation/live.py``: a provisional pose is read from the full-sequence head n
+frames before the end of a window that ends with the newest frame, or, of a pair's second model at the look-ahead that
+it was trained for, from its single-frame head; the settled pose is the target frame's. ``delay`` is what the
+look-ahead costs at the frame rate; detector and lifter come on top. All rows of a model are judged on the same frames.
+S-MPJPE: after one scale per clip. ``no pose``: frames in which nothing is shown.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def measure(
     lookaheads = [ahead for ahead in options.lookaheads if ahead <= lifter.lookahead]
     result: dict[str, Any] = {"model": lifter.card.name, "sha256": lifter.card.sha256, "lookahead": lifter.lookahead}
     if isinstance(lifter, PairedLifter):
-        result["provisional_by"] = lifter.early.card.name
+        result["provisional_by"] = {"name": lifter.early.card.name, "sha256": lifter.early.card.sha256}
     if clips:
         frames = sum(len(clip.truth_m) for clip in clips)
         with tqdm(total=frames, unit="frame", desc=title, disable=quiet()) as progress:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_gpu [--lifter NAME ...] [--weights DIR] [--tensorrt] [--json FILE] [--repeats N]
 
-First table: one call of each network, lifters on batches of windows, detectors on one crop. Rows:
+One call of each network is timed, lifters on batches of windows, detectors on one crop. Rows:
 
 - ``CPU, n thread(s)``: the program's sessions on the CPU;
 - ``CUDA``: as in a run (``OnnxModel`` with ``--device cuda``);
@@ -17,8 +17,7 @@ on a GPU also starts CUDA. ``off by`` is the largest difference of any output fr
 BlazePose), ``as part`` the largest difference as part of the largest value of its output. Inputs are windows of the
 synthetic walker, or the crop around him, not noise. Arrays begin and end in the CPU's memory, so transfers count.
 
-Second table: the pipeline on drawn pictures that are held in memory: detector, swap repair, windows, lifter in batches;
-nothing is decoded, smoothed, drawn or written. Its detectors are those of ``weights/``, whatever ``--weights`` says.
+Whole runs are measured by ``app.py bench SOURCE --device cuda``.
 
 All ways take turns in rounds. What can't be used (no GPU, no library, no file) is a row that says why. The JSON file is
 written anew after each network, so that an interrupted run leaves what it has measured.
@@ -32,7 +31,6 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,23 +41,19 @@ from numpy.typing import NDArray
 
 from pipeline.cards import WEIGHTS_DIR, Card, find_card
 from pipeline.commands.options import DEFAULT_MODEL
-from pipeline.detect import DETECTORS, create_detector
 from pipeline.detect.blazepose import HEAVY
 from pipeline.detect.crops import Crop
 from pipeline.detect.movenet import LIGHTNING, THUNDER
 from pipeline.errors import DeviceError, PoseStrideError
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter
-from pipeline.results import Statistics
-from pipeline.run import Pipeline
 from pipeline.runtime import Device, OnnxModel, gpu_problem
 from pipeline.runtime.binding import BoundRun, can_bind
 from pipeline.runtime.gpu import built_for_cuda, find_driver, nvidia_smi
 from pipeline.runtime.model import largest_difference
 from pipeline.runtime.session import open_session
-from pipeline.sources import SourceInfo, SyntheticSource
+from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
-from pipeline.types import Frame, Origin, Pose2D
+from pipeline.types import Origin, Pose2D
 from pipeline.window import WindowBuffer, frame_step
 
 BATCHES = (1, 32)
@@ -71,7 +65,6 @@ _WARM_UP = 3  # calls per round that do not count
 _PATIENCE_S = 1.0  # per way and round: slow ways are called less often
 _LEAST_CALLS = 3
 _MARGIN = 1.3  # of the crop around the person's joints
-_ONE_THREAD_FRAMES = 81  # a run gives the lifter one CPU thread up to this window (pipeline.commands.options)
 _MESSAGE = 200  # characters of a message in a table
 
 Run = Callable[..., list[NDArray[Any]]]
@@ -83,11 +76,11 @@ class Way:
 
     Attributes:
         name: as in the table.
-        open: loads a model; raises what is in the way.
+        open: loads a model and says what was chosen (fp16 or fp32); raises what is in the way.
     """
 
     name: str
-    open: Callable[[Card], Run]
+    open: Callable[[Card], tuple[Run, str]]
 
 
 @dataclass
@@ -98,18 +91,20 @@ class Opened:
         way: name of it.
         run: calls it; None if it can't be called.
         ready_s: from the weight file to the first result.
+        choice: what was chosen.
         problem: why it can't be used, or could not any longer.
     """
 
     way: str
     run: Run | None = None
     ready_s: float | None = None
+    choice: str = ""
     problem: str = ""
 
 
 @dataclass
 class Row:
-    """One line of the first table.
+    """One line of the table.
 
     Attributes:
         network, batch, way: what was called.
@@ -159,27 +154,31 @@ def ways(tensorrt: bool) -> list[Way]:
     return [*cpu, *cuda, *([Way("TensorRT", _as_in_a_run(Device("tensorrt")))] if tensorrt else [])]
 
 
-def _as_in_a_run(device: Device, threads: int = 0) -> Callable[[Card], Run]:
-    return lambda card: OnnxModel(card, device, threads).run
+def _as_in_a_run(device: Device, threads: int = 0) -> Callable[[Card], tuple[Run, str]]:
+    def load(card: Card) -> tuple[Run, str]:
+        model = OnnxModel(card, device, threads)
+        return model.run, model.choice
+
+    return load
 
 
-def _unbound(card: Card) -> Run:
+def _unbound(card: Card) -> tuple[Run, str]:
     session = _cuda_session(card)
     names = [node.name for node in session.get_inputs()]
 
     def run(*inputs: NDArray[Any]) -> list[NDArray[Any]]:
         return [np.asarray(output) for output in session.run(None, dict(zip(names, inputs, strict=True)))]
 
-    return run
+    return run, ""
 
 
-def _bound(card: Card) -> Run:
+def _bound(card: Card) -> tuple[Run, str]:
     session = _cuda_session(card)
     if not can_bind(session):
         raise DeviceError("not all shapes of this network are fixed, so the program calls run()")
     names = [node.name for node in session.get_inputs()]
     bound = BoundRun(session)
-    return lambda *inputs: bound(dict(zip(names, inputs, strict=True)))
+    return lambda *inputs: bound(dict(zip(names, inputs, strict=True))), ""
 
 
 def _cuda_session(card: Card) -> ort.InferenceSession:
@@ -249,16 +248,16 @@ def measure(card: Card, inputs: list[NDArray[Any]], all_ways: list[Way], repeats
             for one, row in zip(opened, rows, strict=True):
                 row.ms += _timed(one, x, max(_LEAST_CALLS, repeats // _ROUNDS))
         for one, row in zip(opened, rows, strict=True):
-            row.note = one.problem
+            row.note = one.problem or one.choice
         yield from rows
 
 
 def _opened(card: Card, way: Way, x: NDArray[Any]) -> Opened:
     started = time.perf_counter()
     try:
-        run = way.open(card)
+        run, choice = way.open(card)
         run(x)
-        return Opened(way.name, run, time.perf_counter() - started)
+        return Opened(way.name, run, time.perf_counter() - started, choice)
     except Exception as error:  # a way that fails is a result, too
         return Opened(way.name, problem=_message(error))
 
@@ -295,59 +294,6 @@ def _off_by(outputs: list[NDArray[Any]], exact: list[NDArray[Any]]) -> tuple[flo
     return absolute, largest_difference(outputs, exact)
 
 
-class Drawn:
-    """A recording of the synthetic walker, drawn beforehand; see ``pipeline.sources.base.Source``.
-
-    Args:
-        frames: how many.
-    """
-
-    def __init__(self, frames: int) -> None:
-        source = SyntheticSource(SyntheticOptions(frames))
-        self._info, self._frames = source.info, list(source)
-
-    @property
-    def info(self) -> SourceInfo:
-        """A recording."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Always empty."""
-        return []
-
-    def __iter__(self) -> Iterator[Frame]:
-        """The frames."""
-        return iter(self._frames)
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-
-def run_pipeline(source: Drawn, detector: str, lifter: str, folder: Path, device: Device, runs: int) -> dict[str, Any]:
-    """Frames per second of a detector and a lifter: the median of several runs, after one that doesn't count."""
-    figures: dict[str, Any] = {"detector": detector, "lifter": lifter, "device": str(device), "fps": None, "note": ""}
-    try:
-        card = find_card(lifter, "lifter", folder)
-        # the threads that pipeline.commands.options.load_models gives a lifter
-        network = OnnxLifter(card, device, 1 if card.data["window"] <= _ONE_THREAD_FRAMES else 0)
-        with closing(create_detector(detector, device)) as found:
-            done = [Pipeline(source, found, network).run(lambda result: None) for _ in range(1 + runs)][1:]
-    except Exception as error:  # a device that can't be used is a result, too
-        return figures | {"note": _message(error)}
-    return figures | {
-        "fps": float(np.median([run.fps for run in done])),
-        "detect_ms": _stage_ms(done, "detect"),
-        "lift_ms": _stage_ms(done, "lift"),
-        "found_percent": 100 * done[-1].frames_with_person / max(1, done[-1].frames),
-    }
-
-
-def _stage_ms(runs: list[Statistics], stage: str) -> float | None:
-    found = [ms for run in runs if (ms := run.meter.median_ms(stage)) is not None]
-    return float(np.median(found)) if found else None
-
-
 def _message(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if isinstance(error, PoseStrideError) else f"{type(error).__name__}: {text}"
@@ -357,13 +303,10 @@ HEAD = (
     "| network | batch | way | median ms | 95 % ms | per second | ready s | off by | as part | |\n"
     "|---|---|---|---|---|---|---|---|---|---|"
 )
-PIPELINE_HEAD = (
-    "| detector | lifter | device | frames/s | detect ms | lift ms | with 3D, % | |\n|---|---|---|---|---|---|---|---|"
-)
 
 
 def line(row: dict[str, Any]) -> str:
-    """One line of the first table."""
+    """One line of the table."""
     cells = [
         row["network"],
         str(row["batch"]),
@@ -379,12 +322,6 @@ def line(row: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def pipeline_line(row: dict[str, Any]) -> str:
-    """One line of the second table."""
-    figures = [_shown(row.get(key), ".1f") for key in ("fps", "detect_ms", "lift_ms", "found_percent")]
-    return f"| {' | '.join([row['detector'], row['lifter'], row['device'], *figures, _cell(row['note'])])} |"
-
-
 def _shown(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
@@ -395,17 +332,17 @@ def _cell(text: str) -> str:
 
 
 def about() -> dict[str, Any]:
-    """The machine and the versions."""
-    try:
-        smi = nvidia_smi()
-        gpu = smi[1] if smi else None
-        driver = find_driver()
-    except PoseStrideError as error:  # a driver that hangs
-        gpu, driver = str(error), None
+    """The machine and the versions.
+
+    Raises:
+        DeviceError: the driver hangs; whoever calls it would not come back.
+    """
+    smi = nvidia_smi()
+    driver = find_driver()
     return {
         "machine": platform.platform(),
         "cores": os.cpu_count(),
-        "gpu": gpu,
+        "gpu": smi[1] if smi else None,
         "driver_cuda": driver.cuda if driver else None,
         "onnxruntime": ort.__version__,
         "built_for_cuda": built_for_cuda(),
@@ -424,12 +361,13 @@ class Report:
 
     def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
         self._path = path
-        self._data: dict[str, Any] = {**head, "rows": [], "pipeline": []}
+        self._data: dict[str, Any] = {**head, "rows": []}
 
-    def add(self, part: str, row: dict[str, Any], text: str) -> None:
-        """Take a row for 'rows' or 'pipeline' and print its line."""
-        self._data[part].append(row)
-        print(text, flush=True)
+    def add(self, row: Row) -> None:
+        """Take a row and print its line."""
+        figures = row.figures()
+        self._data["rows"].append(figures)
+        print(line(figures), flush=True)
 
     def save(self) -> None:
         """Write the file."""
@@ -446,10 +384,9 @@ def _measure_all(options: argparse.Namespace, report: Report) -> None:
         try:
             card = find_card(name, kind, options.weights)
             for row in measure(card, inputs_of(card), all_ways, options.repeats):
-                report.add("rows", row.figures(), line(row.figures()))
+                report.add(row)
         except Exception as error:  # the other networks are still worth measuring
-            figures = Row(name, 0, "-", note=_message(error)).figures()
-            report.add("rows", figures, line(figures))
+            report.add(Row(name, 0, "-", note=_message(error)))
         report.save()
 
 
@@ -461,21 +398,11 @@ def inputs_of(card: Card) -> list[NDArray[Any]]:
     return [np.ascontiguousarray(windows[:batch]) for batch in BATCHES]
 
 
-def _run_all(options: argparse.Namespace, report: Report) -> None:
-    source = Drawn(options.frames)
-    for name in options.lifter:
-        for detector in DETECTORS:
-            for device in (Device("cpu"), Device("cuda")):
-                found = run_pipeline(source, detector, name, options.weights, device, options.rounds)
-                report.add("pipeline", found, pipeline_line(found))
-                report.save()
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Print both tables.
+    """Print the table.
 
     Raises:
-        PoseStrideError: the JSON file can't be written.
+        PoseStrideError: the JSON file can't be written, or the driver hangs.
     """
     parser = argparse.ArgumentParser(prog="bench_gpu", description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
@@ -484,21 +411,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, metavar="DIR", help="folder of the networks")
     parser.add_argument("--tensorrt", action="store_true", help="TensorRT, too; building engines takes minutes")
     parser.add_argument("--repeats", type=int, default=90, metavar="N", help="calls per figure (default: 90)")
-    parser.add_argument("--frames", type=int, default=120, help="of the second table; 0 leaves it out (default: 120)")
-    parser.add_argument("--rounds", type=int, default=2, help="runs per row of the second table (default: 2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args(arguments)
-    if options.repeats < 1 or options.rounds < 1 or options.frames < 0:
-        parser.error("--repeats and --rounds must be at least 1, --frames at least 0")
+    if options.repeats < 1:
+        parser.error("--repeats must be at least 1")
     options.lifter = options.lifter or [DEFAULT_MODEL]
     head = about()
-    report = Report(options.json, {**head, "repeats": options.repeats, "frames": options.frames})
+    report = Report(options.json, {**head, "repeats": options.repeats})
     report.save()  # a file that can't be written shows now
     print("\n".join(f"{key}: {value}" for key, value in head.items()) + f"\n\n{HEAD}", flush=True)
     _measure_all(options, report)
-    if options.frames:
-        print(f"\n{PIPELINE_HEAD}", flush=True)
-        _run_all(options, report)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
     python -m benchmarks.bench_delay --data DATA --json delay.json
     python -m models.card_figures weights/lift-27.json figures.json delay.json [more.json ...]
 
-Only figures of the very weights that the card describes are taken, so a card never quotes another model's.
+Only figures of the very weights that the card describes are taken, so a card never quotes another model's. Provisional
+poses of a live run may come from a second model: its name and weights are noted, and its card must lie beside this one.
 """
 
 from __future__ import annotations
@@ -81,11 +82,23 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
                 f"{path} has no figures of the weights {card['name']} (SHA-256 {card['sha256'][:12]}...); "
                 "run evaluate again with these weights"
             )
+        if len({result.get("data", LIVE) for result in own}) < len(own):
+            raise ConfigError(
+                f"{path} has several results of {card['name']} for the same data; give files with one each"
+            )
         for result in own:
+            _check_provisional(result, card_path, path)
             card["metrics"][result.get("data", LIVE)] = figures_for_card(result)
     card_path.write_text(json.dumps(card, indent=2) + "\n")
     read_card(card_path)
     return list(card["metrics"])
+
+
+def _check_provisional(result: dict[str, Any], card_path: Path, path: Path) -> None:
+    """A second model's figures must be of its weights as they are now."""
+    by = result.get("provisional_by")
+    if by is not None and read_card(card_path.with_name(f"{by['name']}.json")).sha256 != by["sha256"]:
+        raise ConfigError(f"{path} has provisional poses of other weights of {by['name']}; run bench_delay again")
 
 
 def _weights_of(result: dict[str, Any]) -> str | None:

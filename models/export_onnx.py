@@ -5,8 +5,9 @@
 The export counts only if ONNX Runtime gives the same poses as PyTorch on real windows at batch 1 and more: exporters
 have produced silently wrong graphs.
 
-Matrices are rounded to float16 first and stored so, which halves the file; ONNX Runtime casts them to float32 once,
-when it loads the file. The card's figures are those of the rounded network.
+Matrices are rounded to float16 first and stored so (not the embedding, which the exporter folds its batch norm into),
+which halves the file; ONNX Runtime casts them to float32 once, when it loads the file. The card's figures are those of
+the rounded network.
 """
 
 from __future__ import annotations

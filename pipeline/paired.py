@@ -1,8 +1,8 @@
 """Two lifters in one: settled poses from one model, provisional ones from another that looks less far ahead.
 
-A model that was trained for a frame near the end of its window gives better provisional poses than the full-sequence
-head of one that was trained for the middle (docs/live.md has both). Both see windows of the same length, so the
-people's buffers are kept once.
+A model that was trained for a frame near the end of its window gives better provisional poses of held-out people than
+the full-sequence head of one that was trained for the middle (docs/live.md has both). Both see windows of the same
+length, so the people's buffers are kept once.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _models() -> Iterator[Finding]:
             yield from _try_model(card.name, Device("cpu"))
     for name in (DEFAULT_MODEL, LIVE_MODEL):
         if not any(card.name == name for card in cards):
-            yield "problem", f"the default model {name} is missing from weights/"
+            yield "problem", f"the model {name}, which runs need unless told otherwise, is missing from weights/"
 
 
 def _try_model(name: str, device: Device) -> Iterator[Finding]:

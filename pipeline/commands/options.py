@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.cards import Card, find_card, list_cards
 from pipeline.detect import DETECTORS, Detector, create_detector
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.lift import OnnxLifter
 from pipeline.paired import PairedLifter
 from pipeline.quality import BEST, STANDARD, create_lifter, find_quality
@@ -21,7 +21,7 @@ from pipeline.sources.live_options import LiveOptions, parse_size
 DEFAULT_MODEL = "lift-27"
 
 LIVE_MODEL = "lift-27-live"
-"""Gives the provisional poses beside the default model: it looks less far ahead and is better there."""
+"""Gives the provisional poses beside the default model: trained to look less far ahead, see docs/live.md."""
 
 _SHORT_WINDOW = 81
 _CHEAP_WINDOW = 27  # seeing such a window twice costs less than decoding a frame
@@ -176,14 +176,22 @@ def load_models(options: argparse.Namespace, live: bool = False, draws: bool = T
     settled = create_lifter(card, device, threads, quality)
     lifter: OnnxLifter | PairedLifter = settled
     if live and draws and options.model is None and card.name == DEFAULT_MODEL and _shows_early(options):
-        early = create_lifter(find_card(LIVE_MODEL, "lifter"), device, threads, quality)
-        lifter = PairedLifter(settled, early)
+        lifter = PairedLifter(settled, create_lifter(_live_card(), device, threads, quality))
     return Models(create_detector(options.detector, device, options.threads), lifter, quality)
 
 
 def _shows_early(options: argparse.Namespace) -> bool:
     """Whether a live run draws frames before they are settled."""
     return LOOKAHEADS[_latency(options)] is not None
+
+
+def _live_card() -> Card:
+    try:
+        return find_card(LIVE_MODEL, "lifter")
+    except ModelError as error:
+        raise ModelError(
+            f"{error}; it gives the provisional poses of live runs: restore it, or use --model {DEFAULT_MODEL}"
+        ) from error
 
 
 def _lifter_card(name: str | None, window: int | None) -> Card:

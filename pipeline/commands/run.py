@@ -252,8 +252,15 @@ def _early(models: Models) -> dict[str, Any]:
     """The lifter of provisional poses, where it is another one."""
     if not isinstance(models.lifter, PairedLifter):
         return {}
-    card = models.lifter.early.card
-    return {"provisional_lifter": {"name": card.name, "sha256": card.sha256}}
+    early = models.lifter.early
+    return {
+        "provisional_lifter": {
+            "name": early.card.name,
+            "sha256": early.card.sha256,
+            "provider": early.provider,
+            "device": early.choice,
+        }
+    }
 
 
 def timings(statistics: Statistics) -> dict[str, Any]:

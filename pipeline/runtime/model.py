@@ -25,8 +25,8 @@ LARGEST_BATCH = 32
 
 FP16_LIMIT = 0.005
 """How far outputs in half precision may lie from those of the CPU, as part of the largest output: half a per cent is
-4 mm for a joint 0.8 m from the pelvis, or a pixel in a crop of 256. The weights of all models here are half precision
-already, so only the arithmetic differs."""
+4 mm for a joint 0.8 m from the pelvis, or a pixel in a crop of 256. The large weights of all models here are half
+precision already (but for the lifters' embedding), so mostly the arithmetic differs."""
 
 _ADVICE = "run 'python app.py doctor', or use --device cpu"
 _LEAST_OUTPUT = 0.01

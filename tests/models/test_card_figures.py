@@ -76,3 +76,21 @@ def test_the_delay_table_reaches_the_card(card: Path, tmp_path: Path) -> None:
         "mocap": {"settled": {"mpjpe_mm": 70.0}, "provisional_0": {"mpjpe_mm": 78.0}},
         "footage": {"settled": {"p_mpjpe_mm": 50.0, "jitter_mm": 3.0}},
     }
+
+
+def test_a_second_model_is_noted_and_must_be_the_one_beside_the_card(card: Path, tmp_path: Path) -> None:
+    shutil.copy(WEIGHTS_DIR / "lift-27-live.json", tmp_path)
+    early = {"name": "lift-27-live", "sha256": read_card(tmp_path / "lift-27-live.json").sha256}
+    own = {"sha256": json.loads(card.read_text())["sha256"], "mocap": {"settled": {"mpjpe_mm": 70.0}}}
+    file = tmp_path / "delay.json"
+    file.write_text(json.dumps({"results": [{**own, "provisional_by": early}]}))
+    annotate(card, [file])
+    before = card.read_text()
+    assert read_card(card).data["metrics"][LIVE]["provisional_by"] == early
+    file.write_text(json.dumps({"results": [{**own, "provisional_by": {**early, "sha256": "0" * 64}}]}))
+    with pytest.raises(ConfigError, match="other weights of lift-27-live"):
+        annotate(card, [file])
+    file.write_text(json.dumps({"results": [own, own]}))
+    with pytest.raises(ConfigError, match="several results of lift-27"):
+        annotate(card, [file])
+    assert card.read_text() == before

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.commands.options import add_model_arguments, add_motion_arguments, load_models
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.lift import OnnxLifter, PreviewLifter
 from pipeline.paired import PairedLifter
 from pipeline.runtime import Device
@@ -108,3 +108,17 @@ def test_live_runs_draw_what_the_live_model_says(monkeypatch, words, live: bool,
     add_motion_arguments(parser)
     lifter = load_models(parser.parse_args([*words, "--device", "cpu"]), live, draws).lifter
     assert isinstance(lifter, PairedLifter) is paired
+
+
+def test_a_missing_live_model_says_what_to_do(monkeypatch) -> None:
+    def find(name: str, kind: str):
+        if name == "lift-27-live":
+            raise ModelError("no lifter named 'lift-27-live'")
+        return replace(card_of(marked(1, 2)), name=name)
+
+    monkeypatch.setattr("pipeline.commands.options.find_card", find)
+    parser = argparse.ArgumentParser()
+    add_model_arguments(parser)
+    add_motion_arguments(parser)
+    with pytest.raises(ModelError, match=r"no lifter named 'lift-27-live'; .*--model lift-27"):
+        load_models(parser.parse_args(["--device", "cpu"]), live=True)

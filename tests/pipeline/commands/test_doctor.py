@@ -108,4 +108,4 @@ def test_no_gpu_is_no_problem(gpu, monkeypatch, capsys) -> None:
 def test_models_that_a_run_needs_are_missed(monkeypatch) -> None:
     monkeypatch.setattr(doctor, "list_cards", lambda *_: [])
     missing = [text for level, text in doctor._models() if level == "problem"]
-    assert [name in text for name, text in zip(("lift-27 is", "lift-27-live is"), missing, strict=True)] == [True, True]
+    assert [name in text for name, text in zip(("lift-27,", "lift-27-live,"), missing, strict=True)] == [True, True]

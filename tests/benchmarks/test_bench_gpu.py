@@ -1,0 +1,47 @@
+"""The GPU benchmark on whatever machine this is: the CPU's rows have figures, what can't be used says why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import bench_gpu
+from pipeline.commands.options import DEFAULT_MODEL
+from pipeline.errors import DeviceError
+
+
+def test_the_cpu_has_figures_and_a_missing_gpu_a_reason(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(bench_gpu, "gpu_problem", lambda *_: "no driver")
+    monkeypatch.setattr("pipeline.runtime.gpu.gpu_problem", lambda *_: "no driver")
+    monkeypatch.setattr(bench_gpu, "nvidia_smi", lambda: None)
+    monkeypatch.setattr(bench_gpu, "find_driver", lambda: None)
+    monkeypatch.setattr(bench_gpu, "THUNDER", "movenet-none")
+    file = tmp_path / "gpu.json"
+    bench_gpu.main(["--repeats", "1", "--json", str(file)])
+    rows = json.loads(file.read_text())["rows"]
+    lifter = [row for row in rows if row["network"] == DEFAULT_MODEL]
+    cpu = [row for row in lifter if row["way"].startswith("CPU")]
+    gpu = [row for row in lifter if row["way"].startswith("CUDA")]
+    assert {row["batch"] for row in cpu} == set(bench_gpu.BATCHES)
+    assert all(row["ms_median"] > 0 and row["calls"] > 0 and row["note"] == "cpu" for row in cpu)
+    assert all(row["off_by"] < 1e-5 for row in cpu if row["way"] != cpu[0]["way"])
+    assert len(gpu) == 6 and all(row["ms_median"] is None and "no driver" in row["note"] for row in gpu)
+    missing = [row for row in rows if row["network"] == "movenet-none"]
+    assert len(missing) == 1 and "movenet-none" in missing[0]["note"]
+    assert any(row["network"] == bench_gpu.LIGHTNING for row in rows)
+
+
+def test_a_driver_that_hangs_is_not_called(monkeypatch) -> None:
+    def hangs():
+        raise DeviceError("nvidia-smi gave no answer")
+
+    def never(*_):
+        raise AssertionError("the driver was called")
+
+    monkeypatch.setattr(bench_gpu, "nvidia_smi", hangs)
+    monkeypatch.setattr(bench_gpu, "find_driver", never)
+    monkeypatch.setattr(bench_gpu, "gpu_problem", never)
+    with pytest.raises(DeviceError, match="no answer"):
+        bench_gpu.main([])
