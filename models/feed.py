@@ -44,6 +44,7 @@ class Batches(IterableDataset[Pair]):
         first: number of the first batch.
         part: what is given out of every batch; all of it is made, so that the data do not depend on how it is shared.
         as_captured: share of windows whose motion is not changed.
+        lower_body: share of windows without legs.
         device: a GPU that makes the batches, some at once; None: NumPy. The two give different numbers.
     """
 
@@ -58,10 +59,12 @@ class Batches(IterableDataset[Pair]):
         first: int = 0,
         part: slice = slice(None),
         as_captured: float = 0.4,
+        lower_body: float = TRAINING.lower_body,
         device: torch.device | None = None,
     ) -> None:
         self.data, self.batch, self.window, self.target, self.every = data, batch, window, target, every
-        self.seed, self.first, self.part, self.as_captured, self.device = seed, first, part, as_captured, device
+        self.seed, self.first, self.part, self.device = seed, first, part, device
+        self.as_captured, self.lower_body = as_captured, lower_body
         self.at_once = 1 if device is None else max(1, _FRAMES_AT_ONCE // (batch * window))
 
     def sampler(self) -> WindowSampler:
@@ -72,7 +75,7 @@ class Batches(IterableDataset[Pair]):
     @property
     def noise(self) -> NoiseRecipe:
         """What is done to the keypoints."""
-        return TRAINING if self.every == 1 else SPARSE_NOISE
+        return replace(TRAINING if self.every == 1 else SPARSE_NOISE, lower_body=self.lower_body)
 
     def pairs(self, batch: Batch) -> Pair:
         """What the network gets and should give."""
@@ -106,10 +109,27 @@ class Frames(Batches):
     TOGETHER = 3
     _RATES_HZ = (1.5, 5.0)
 
-    def __init__(self, data: Path, frames: int, seed: int, first: int, as_captured: float, device: torch.device | None):
-        size, target = self.TOGETHER, self.TOGETHER // 2
+    def __init__(
+        self,
+        data: Path,
+        frames: int,
+        seed: int,
+        first: int,
+        as_captured: float,
+        lower_body: float = TRAINING.lower_body,
+        device: torch.device | None = None,
+    ) -> None:
+        size = self.TOGETHER
         super().__init__(
-            data, frames // size, size, target, seed=seed, first=first, as_captured=as_captured, device=device
+            data,
+            frames // size,
+            size,
+            target=size // 2,
+            seed=seed,
+            first=first,
+            as_captured=as_captured,
+            lower_body=lower_body,
+            device=device,
         )
 
     def sampler(self) -> WindowSampler:
@@ -120,7 +140,7 @@ class Frames(Batches):
     @property
     def noise(self) -> NoiseRecipe:
         """What is done to the keypoints."""
-        return _FRAME_NOISE
+        return replace(_FRAME_NOISE, lower_body=self.lower_body)
 
     def pairs(self, batch: Batch) -> Pair:
         """Windows taken apart."""

@@ -74,7 +74,15 @@ def pretrain(
     windows = validation_windows(load_mocap(data / "val.npz"), trainer.network.arch.window, recipe.target)
     seen = torch.from_numpy(windows.keypoints[:, recipe.target]).to(processes.device)
     truth_m = windows.truth_m[:, recipe.target]
-    frames = Frames(data, recipe.batch, recipe.seed, trainer.step, recipe.as_captured, processes.data_device)
+    frames = Frames(
+        data,
+        recipe.batch,
+        recipe.seed,
+        trainer.step,
+        recipe.as_captured,
+        recipe.lower_body,
+        processes.data_device,
+    )
     losses: list[Tensor] = []
     saved = started = time.monotonic()
     before = trainer.seconds
@@ -112,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--attention", choices=("full", "strided"), default="strided")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=1536, help="frames per step")
-    for name in ("lr", "muon_lr", "decay", "minutes", "as_captured"):
+    for name in ("lr", "muon_lr", "decay", "minutes", "as_captured", "lower_body"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -132,6 +140,7 @@ def main(arguments: list[str] | None = None) -> None:
         decay=options.decay,
         minutes=options.minutes,
         as_captured=options.as_captured,
+        lower_body=options.lower_body,
         target=options.window // 2,
         seed=options.seed,
     )

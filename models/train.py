@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from models.data.bodies import AS_CAPTURED
+from models.data.keypoint_noise import TRAINING
 from models.data.mocap import load_mocap
 from models.distributed import ALONE, CPU, Processes, joined
 from models.feed import Batches, feed
@@ -50,6 +51,7 @@ class Recipe:
         every: windows look at every n-th frame: 9 frames, 3 apart, cover what 27 do at a third of the cost.
         minutes: if not 0, the run's length in time, in place of ``steps``.
         as_captured: share of windows whose motion is not changed, see ``models.data.bodies.vary``.
+        lower_body: share of windows without legs, as a webcam on a desk sees them.
     """
 
     steps: int = 30000
@@ -66,6 +68,7 @@ class Recipe:
     every: int = 1
     minutes: float = 0.0
     as_captured: float = AS_CAPTURED
+    lower_body: float = TRAINING.lower_body
 
     def progress(self, step: int, seconds: float) -> float:
         """How much of the run is done; 1 at its end."""
@@ -211,6 +214,7 @@ def train(
         first=trainer.step,
         part=processes.part(recipe.batch),
         as_captured=recipe.as_captured,
+        lower_body=recipe.lower_body,
         device=processes.data_device,
     )
     windows = None
@@ -257,7 +261,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--plain-sequence-loss", action="store_true", help="without the frame weights alpha_t")
     for name in ("steps", "batch", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Recipe, name))
-    for name in ("lr", "muon_lr", "velocity", "decay", "minutes", "as_captured"):
+    for name in ("lr", "muon_lr", "velocity", "decay", "minutes", "as_captured", "lower_body"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(Recipe, name))
     parser.add_argument(
         "--save-every", type=float, default=180, metavar="S", help="seconds between states and log entries"
@@ -318,6 +322,7 @@ def main(arguments: list[str] | None = None) -> None:
         velocity=options.velocity,
         minutes=options.minutes,
         as_captured=options.as_captured,
+        lower_body=options.lower_body,
         seed=options.seed,
         every=options.every,
     )

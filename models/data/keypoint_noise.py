@@ -39,7 +39,7 @@ class NoiseRecipe:
     scale_sigma: float = 0.45
     swap: float = 0.1
     joint_dropout: float = 0.25
-    lower_body: float = 0.1
+    lower_body: float = 0.25
     frame_dropout: float = 0.08
     sparse: float = 0.05
     random_frames: float = 0.0

@@ -45,9 +45,22 @@ def test_a_process_gets_its_part_of_the_same_batch(data: Path, device) -> None:
 
 @pytest.mark.parametrize("device", [None, CPU])
 def test_frames_come_one_by_one(data: Path, device) -> None:
-    keypoints, truth = next(iter(feed.feed(Frames(data, 30, 0, 0, 0.4, device))))
+    keypoints, truth = next(iter(feed.feed(Frames(data, 30, 0, 0, 0.4, device=device))))
     assert keypoints.shape == truth.shape == (30, 17, 3)
     assert (truth[:, 0] == 0).all() and keypoints.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", [Batches, Frames])
+def test_the_share_of_windows_without_legs_can_be_chosen(data: Path, kind) -> None:
+    def share(lower_body: float) -> float:
+        batches = kind(data, 60, seed=0, first=0, as_captured=0.4, lower_body=lower_body, **more)
+        keypoints, _ = next(iter(feed.feed(batches)))
+        legs = keypoints[..., [2, 3, 5, 6], 2].reshape(60, -1)  # confidences of knees and ankles
+        return float((legs == 0).all(dim=1).float().mean())
+
+    more = {"window": 9, "target": 4} if kind is Batches else {}
+    assert share(1.0) == 1
+    assert share(0.0) < 0.3 < share(0.5) < 0.8
 
 
 def test_the_clock_can_end_a_run(data: Path, tmp_path: Path) -> None:
