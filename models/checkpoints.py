@@ -60,7 +60,7 @@ def load_official(path: Path) -> StridedTransformer:
     if official_kind(state) == "refine":
         raise ModelError(
             f"{path} holds the refine module (post_refine.*), which corrects the output of a network; "
-            "give the no_refine_*.pth that was stored with it"
+            "give the no_refine_*.pth that was stored with it (models.export_refine exports the module)"
         )
     return network_from_official(state)
 

@@ -24,11 +24,13 @@ from models.evaluation.on_footage import Remembered, View, average, detect, lift
 from models.evaluation.on_mocap import CONDITIONS, judge
 from models.evaluation.tables import details, footage_table, mocap_table
 from pipeline.cards import Card, find_card, read_card
+from pipeline.commands.options import add_refine_argument, find_refiner
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.errors import ConfigError, ModelError
 from pipeline.export.run_json import write_run_json
 from pipeline.lift import OnnxLifter, SequenceLifter
 from pipeline.quality import QUALITIES, STANDARD, create_lifter, find_quality
+from pipeline.refine import Refiner
 from pipeline.runtime import Device, parse_device
 
 _LOOKAHEAD_CONDITION = "detector_like"
@@ -67,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--focal-px", type=float, metavar="F", help="footage: the cameras' focal length, if known")
     parser.add_argument(
+        "--known-focal",
+        action="store_true",
+        help="lift with the cameras' true focal lengths: motion capture has them, footage where its files hold K",
+    )
+    add_refine_argument(parser)
+    parser.add_argument(
         "--mediapipe",
         metavar="PYTHON",
         help="footage: also judge MediaPipe Pose (heavy), run by this interpreter that has mediapipe "
@@ -94,14 +102,17 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
     if options.mediapipe is not None and not options.on.is_dir():
         raise ConfigError(f"--mediapipe needs footage, a folder; --on {options.on} holds keypoints without pictures")
+    if options.known_focal and options.focal_px is not None:
+        raise ConfigError("--known-focal and --focal-px both say what the focal length is; leave one of them out")
+    refiner = find_refiner(options.refine, options.known_focal or options.focal_px is not None, device)
     cards = [lifter_card(name) for name in options.models]
     lookaheads = _lookaheads(options.lookaheads)
     qualities = _qualities(options.quality)
     if options.on.is_dir():
-        results = _on_footage(cards, lookaheads, qualities, device, options)
+        results = _on_footage(cards, lookaheads, qualities, device, options, refiner)
         print(footage_table(results))
     else:
-        results = _on_mocap(cards, lookaheads, qualities, device, options)
+        results = _on_mocap(cards, lookaheads, qualities, device, options, refiner)
         print("\n\n".join([mocap_table(results), *_details(results)]))
     if options.json is not None:
         write_run_json(options.json, results[0] if len(results) == 1 else {"results": results})
@@ -156,7 +167,12 @@ def _model(card: Card) -> dict[str, Any]:
 
 
 def _on_mocap(
-    cards: list[Card], lookaheads: list[int], qualities: list[str], device: Device, options: argparse.Namespace
+    cards: list[Card],
+    lookaheads: list[int],
+    qualities: list[str],
+    device: Device,
+    options: argparse.Namespace,
+    refiner: Refiner | None,
 ) -> list[dict[str, Any]]:
     conditions = _conditions(options.conditions)
     if options.cameras < 1 or not options.seconds * RATE_HZ >= 3:
@@ -175,13 +191,14 @@ def _on_mocap(
         "longest_part_s": options.seconds,
         "clips": len(clips) // options.cameras,
         "people": sorted({clip.subject for clip in clips}),
+        **_lens(options, refiner),
     }
     return [
         {
             "model": _model(card),
             "data": options.on.name,
             "protocol": protocol,
-            **_judged(card, clips, conditions, lookaheads, qualities, device, options.threads),
+            **_judged(card, clips, conditions, lookaheads, qualities, device, options, refiner),
         }
         for card in cards
     ]
@@ -194,33 +211,44 @@ def _judged(
     lookaheads: list[int],
     qualities: list[str],
     device: Device,
-    threads: int,
+    options: argparse.Namespace,
+    refiner: Refiner | None,
 ) -> dict[str, Any]:
     """The conditions of one model; with detector-like input also look-aheads of its sequence head, and qualities."""
-    lifter = OnnxLifter(card, device, threads)
+    threads, known = options.threads, options.known_focal
+    lifter = OnnxLifter(card, device, threads, refiner=refiner)
     at = _fitting(card, lookaheads)
     frames = sum(len(clip.truth_m) for clip in clips)
     quiet = not sys.stderr.isatty()
     with tqdm(
         total=frames * (len(conditions) + len(at) + len(qualities)), unit="frame", desc=card.name, disable=quiet
     ) as progress:
-        result: dict[str, Any] = {name: judge(lifter, clips, CONDITIONS[name], progress.update) for name in conditions}
+        result: dict[str, Any] = {
+            name: judge(lifter, clips, CONDITIONS[name], progress.update, known) for name in conditions
+        }
         recipe = CONDITIONS[_LOOKAHEAD_CONDITION]
         if at:
+            heads = [SequenceLifter(card, k, device, threads, refiner) for k in at]
             result["lookaheads"] = [
-                _entry(k, judge(SequenceLifter(card, k, device, threads), clips, recipe, progress.update)) for k in at
+                _entry(head.lookahead, judge(head, clips, recipe, progress.update, known)) for head in heads
             ]
         for name in qualities:
-            lifter = create_lifter(card, device, threads, name)
-            figures = judge(lifter, clips, recipe, progress.update)
+            lifter = create_lifter(card, device, threads, name, refiner)
+            figures = judge(lifter, clips, recipe, progress.update, known)
             result.setdefault("qualities", []).append(_quality_entry(name, lifter, frames, figures))
     return result
 
 
 def _on_footage(
-    cards: list[Card], lookaheads: list[int], qualities: list[str], device: Device, options: argparse.Namespace
+    cards: list[Card],
+    lookaheads: list[int],
+    qualities: list[str],
+    device: Device,
+    options: argparse.Namespace,
+    refiner: Refiner | None,
 ) -> list[dict[str, Any]]:
     views = load_views(options.on)
+    focal_px = _focal_lengths(views, options)
     beside = []
     if options.mediapipe is not None:  # first: it is what may be missing
         beside = [{"data": options.on.name, **reference(views, options.mediapipe, _MEDIAPIPE_HEAVY)}]
@@ -236,27 +264,48 @@ def _on_footage(
             "data": options.on.name,
             "detector": options.detector,
             "focal_px": options.focal_px,
-            **_scored(OnnxLifter(card, device, options.threads), views, found, options.focal_px),
+            **_lens(options, refiner),
+            **_scored(OnnxLifter(card, device, options.threads, refiner=refiner), views, found, focal_px),
         }
         at = _fitting(card, lookaheads)
         if at:
-            heads = [SequenceLifter(card, k, device, options.threads) for k in at]
-            result["lookaheads"] = [
-                _entry(head.lookahead, _scored(head, views, found, options.focal_px)) for head in heads
-            ]
+            heads = [SequenceLifter(card, k, device, options.threads, refiner) for k in at]
+            result["lookaheads"] = [_entry(head.lookahead, _scored(head, views, found, focal_px)) for head in heads]
         for name in qualities:
-            lifter = create_lifter(card, device, options.threads, name)
-            figures = _scored(lifter, views, found, options.focal_px)
+            lifter = create_lifter(card, device, options.threads, name, refiner)
+            figures = _scored(lifter, views, found, focal_px)
             frames = sum(len(detector.poses) for detector in found.values())
             result.setdefault("qualities", []).append(_quality_entry(name, lifter, frames, figures))
         results.append(result)
     return results + beside
 
 
+def _lens(options: argparse.Namespace, refiner: Refiner | None) -> dict[str, Any]:
+    """What the results say of the cameras, where anything was asked for."""
+    known = {"known_focal": True} if options.known_focal else {}
+    return (
+        known
+        if refiner is None
+        else {**known, "refined_by": {"name": refiner.card.name, "sha256": refiner.card.sha256}}
+    )
+
+
+def _focal_lengths(views: list[View], options: argparse.Namespace) -> list[float | None]:
+    if not options.known_focal:
+        return [options.focal_px] * len(views)
+    for view in views:
+        if view.focal_px is None:
+            raise ConfigError(f"--known-focal: the truth of {view.name} holds no intrinsics (K); give --focal-px")
+    return [view.focal_px for view in views]
+
+
 def _scored(
-    lifter: OnnxLifter, views: list[View], found: dict[str, Remembered], focal_px: float | None
+    lifter: OnnxLifter, views: list[View], found: dict[str, Remembered], focal_px: list[float | None]
 ) -> dict[str, Any]:
-    scores = {view.name: score(lift_view(view, found[view.name], lifter, focal_px), view) for view in views}
+    scores = {
+        view.name: score(lift_view(view, found[view.name], lifter, focal), view)
+        for view, focal in zip(views, focal_px, strict=True)
+    }
     return {"views": scores, "average": average(list(scores.values()))}
 
 

@@ -24,6 +24,7 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import nn
 
 from models.data.batches import Batch
 from models.data.mocap import STATURE_M, Mocap, load_mocap
@@ -71,19 +72,19 @@ def export(network: StridedTransformer, path: Path) -> None:
     )
     assert program is not None
     model = program.model_proto
-    _store_halved(model)
+    store_halved(model)
     onnx.save(model, str(path))
 
 
 @torch.no_grad()
-def round_matrices(network: StridedTransformer) -> None:
+def round_matrices(network: nn.Module) -> None:
     """Round every weight with two axes or more to the nearest float16, in place."""
     for weight in network.parameters():
         if weight.ndim > 1:
             weight.copy_(weight.half().float())
 
 
-def _store_halved(model: onnx.ModelProto) -> None:
+def store_halved(model: onnx.ModelProto) -> None:
     """Store as float16, with a cast, every large constant that loses nothing by it; its name stays the cast one's."""
     graph, casts = model.graph, []
     for index, entry in enumerate(graph.initializer):
@@ -168,13 +169,14 @@ def make_card(
         "normalisation": NORMALISATION,
         "input_rates_hz": [15, 60],
         "training": {**stage_of(state), "stages_before": state.get("stages_before", [])},
-        "training_data": _sources(train),
+        "training_data": sources(train),
         "metrics": {"held-out people of the motion capture, detector-like 2D, random cameras": metrics},
         "parity": measured,
     }
 
 
-def _sources(mocap: Mocap) -> list[dict[str, Any]]:
+def sources(mocap: Mocap) -> list[dict[str, Any]]:
+    """What cards say of the motion capture that was trained on, by licence."""
     minutes = np.diff(mocap.starts) / mocap.fps / 60
     return [
         {

@@ -6,9 +6,10 @@ intrinsics, give a second pose whose joints project exactly onto the keypoints. 
 fully connected layers, which give a weight in 0..1 per joint and image axis: how much to trust the network's x and y.
 Depth is the network's.
 
-The second pose needs the distance of the pelvis from the camera. In training and in the published tables it is the
-true one. It is trained after the network, together with it at a small learning rate (published: 1e-5), with
-``refine_loss`` alone.
+The second pose needs the distance of the pelvis from the camera. In the published training and tables it is the true
+one, as in ``refined`` here; what runs without a truth fits it (``pipeline/rays.py``). The module is trained after the
+network, together with it at a small learning rate (published: 1e-5), with the MPJPE of the refined pose as the only
+loss: ``models/train_refine.py``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-
-from models.losses import mpjpe
 
 HIDDEN = 1024
 """Published width of the hidden layer."""
@@ -89,15 +88,3 @@ def pose_on_rays(keypoints: Tensor, depth: Tensor, root_depth: Tensor, camera: I
 def refined(refine: Refine, lifted: Tensor, keypoints: Tensor, root_depth: Tensor, camera: Intrinsics) -> Tensor:
     """The network's pose [B, J, 3] of the target frame after refinement; see ``pose_on_rays`` for the rest."""
     return refine(lifted, pose_on_rays(keypoints, lifted[..., 2], root_depth, camera))
-
-
-def refine_loss(
-    refine: Refine, lifted: Tensor, keypoints: Tensor, root_depth: Tensor, camera: Intrinsics, truth: Tensor
-) -> Tensor:
-    """What network and refine module are trained on together: MPJPE of the refined target frame.
-
-    Args:
-        refine, lifted, keypoints, root_depth, camera: as in ``refined``; gradients reach the network by ``lifted``.
-        truth: [B, J, 3], metres, relative to the pelvis.
-    """
-    return mpjpe(refined(refine, lifted, keypoints, root_depth, camera), truth)

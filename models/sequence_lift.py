@@ -128,7 +128,8 @@ class WholeSequences:
             windows = sequence.xy_px[frames]
             seen = np.ones(windows.shape[:3], bool)
             count = len(windows)
-            xy, rotation = view_of_person(windows, seen, np.repeat(focal[:1], count), np.repeat(centre[None], count, 0))
+            focals, centres = np.repeat(focal[:1], count), np.repeat(centre[None], count, 0)
+            xy, rotation, _ = view_of_person(windows, seen, focals, centres)
         frame = self._run(xy)
         if self.flip:
             mirrored: F32 = xy[:, :, self.skeleton.mirror] * np.array([-1, 1], np.float32)

@@ -62,6 +62,23 @@ def _read(checkpoint: Path, windows: Callable[[], Tensor]) -> tuple[Architecture
         raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.train: {error}") from error
 
 
+def read_architecture(checkpoint: Path) -> tuple[Architecture, int]:
+    """The network of a checkpoint or export that ``start_from`` can read, and its target frame.
+
+    Raises:
+        ConfigError: no checkpoint of ours.
+        ModelError: an export without a valid card.
+    """
+    if checkpoint.suffix == ".onnx":
+        card = read_card(checkpoint.with_suffix(".json")).data
+        return Architecture.from_dict(card["architecture"]), card["window"] - 1 - card["lookahead"]
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        return Architecture.from_dict(state["architecture"]), int(state["recipe"]["target"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"{checkpoint} is not a checkpoint of models.train: {error}") from error
+
+
 def stages_of(checkpoint: Path) -> list[dict[str, Any]]:
     """How the weights of a checkpoint that ``start_from`` can read came about: recipes of all stages, in order.
 

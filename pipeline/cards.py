@@ -29,6 +29,7 @@ _COMMON: dict[str, type | tuple[type, ...]] = {
 }
 _BY_KIND: dict[str, dict[str, type | tuple[type, ...]]] = {
     "detector": {"input_size": int, "joints": str, "parity": dict},
+    "refiner": {"joints": str, "training_data": list, "metrics": dict, "parity": dict},
     "lifter": {
         "architecture": dict,
         "window": int,
@@ -121,7 +122,7 @@ def _check_fields(path: Path, data: dict[str, Any]) -> None:
 
 
 def list_cards(kind: str | None = None, folder: Path = WEIGHTS_DIR) -> list[Card]:
-    """All cards of a folder, by name; of one kind ('detector', 'lifter') if given."""
+    """All cards of a folder, by name; of one kind ('detector', 'lifter', 'refiner') if given."""
     cards = [read_card(path) for path in sorted(folder.glob("*.json"))]
     return [card for card in cards if kind is None or card.kind == kind]
 

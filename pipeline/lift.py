@@ -11,6 +11,7 @@ from pipeline.cards import Card
 from pipeline.errors import ConfigError, ModelError
 from pipeline.image_plane import IMAGE_NORMALISATION
 from pipeline.normalise import NORMALISATION
+from pipeline.refine import Refiner
 from pipeline.runtime import Device, OnnxModel
 from pipeline.skeletons import H36M_17
 from pipeline.types import F32, Pose3D, Window
@@ -53,6 +54,7 @@ class OnnxLifter:
         threads: CPU threads; 0 = one per core.
         flip: run each window and its mirror image and average both results, as published tables do (Pavllo et al.,
             "3D human pose estimation in video with temporal convolutions and semi-supervised training", CVPR 2019).
+        refiner: refine module that every pose passes through; its windows must be made with the true focal length.
 
     Attributes:
         window, lookahead: T, and how many of its frames lie after the target.
@@ -66,7 +68,9 @@ class OnnxLifter:
         DeviceError: the device can't be used.
     """
 
-    def __init__(self, card: Card, device: Device, threads: int = 0, flip: bool = False) -> None:
+    def __init__(
+        self, card: Card, device: Device, threads: int = 0, flip: bool = False, refiner: Refiner | None = None
+    ) -> None:
         if card.data["normalisation"] not in NORMALISATIONS:
             raise ModelError(
                 f"model {card.name} expects {card.data['normalisation']!r} input; this program prepares "
@@ -77,7 +81,7 @@ class OnnxLifter:
         self._channels: int = card.data["architecture"].get("channels", 3)
         self.window: int = card.data["window"]
         self.lookahead: int = card.data["lookahead"]
-        self.flip, self.passes = flip, 0
+        self.flip, self.refiner, self.passes = flip, refiner, 0
         self._model = OnnxModel(card, device, threads)
         self.provider, self.choice = self._model.provider, self._model.choice
         self.has_previews = self._model.outputs > 1
@@ -94,7 +98,7 @@ class OnnxLifter:
         return poses
 
     def _lift(self, windows: list[Window]) -> list[Pose3D]:
-        return self._poses(windows, self._joints(self._run(windows)), settled=True)
+        return self._poses(windows, self._joints(self._run(windows)), self.lookahead, settled=True)
 
     def lift_both(
         self, windows: list[Window], newest: list[Window], lookahead: int
@@ -121,10 +125,10 @@ class OnnxLifter:
         if not inputs:
             return [], []
         frame, sequence = self._heads(inputs)
-        settled = self._poses(windows, frame[: len(windows)], settled=True)
+        settled = self._poses(windows, frame[: len(windows)], self.lookahead, settled=True)
         own = iter(range(len(windows), len(inputs)))
         rows = [next(own) if at is None else at for at in shared]
-        return settled, self._poses(newest, sequence[rows, self.window - 1 - lookahead], settled=False)
+        return settled, self._poses(newest, sequence[rows, self.window - 1 - lookahead], lookahead, settled=False)
 
     def sequences(self, windows: list[Window]) -> F32:
         """The full-sequence head: a pose for each frame of each window.
@@ -163,14 +167,20 @@ class OnnxLifter:
         self.passes += len(keypoints)
         return self._model.run(keypoints)
 
-    def _poses(self, windows: list[Window], joints: NDArray[Any], settled: bool) -> list[Pose3D]:
+    def _poses(self, windows: list[Window], joints: NDArray[Any], lookahead: int, settled: bool) -> list[Pose3D]:
         if not windows:
             return []
-        xyz = self._in_camera(windows, joints)
+        xyz = self._in_camera(windows, joints, self.window - 1 - lookahead)
         return [pose_of(window, points, settled) for window, points in zip(windows, xyz, strict=True)]
 
-    def _in_camera(self, windows: list[Window], joints: NDArray[Any]) -> F32:
-        """What the network gave for each window [B, ..., 17, 3], in the axes of its view, to camera axes."""
+    def _in_camera(self, windows: list[Window], joints: NDArray[Any], at: int | None = None) -> F32:
+        """What the network gave for each window in the axes of its view, refined, in camera axes.
+
+        Args:
+            windows: B of them.
+            joints: [B, 17, 3] of their frame ``at``, or [B, T, 17, 3] of all their frames.
+            at: place in the window; None: all.
+        """
         if not np.isfinite(joints).all():
             raise ModelError(
                 f"model {self.card.name} gave values that are not finite near frame {windows[0].target_index}; "
@@ -178,11 +188,20 @@ class OnnxLifter:
             )
         joints = joints.copy()
         joints[..., 0, :] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
+        if self.refiner is not None:
+            joints = self._refined(self.refiner, windows, joints, at)
         rotation = np.stack([window.rotation for window in windows])
         rotation = rotation.reshape(len(windows), *(1,) * (joints.ndim - 3), 3, 3)
         # view axes back to camera axes: the rows are x, so x @ R is R^T x
         xyz: F32 = np.matmul(joints, rotation).astype(np.float32)
         return xyz
+
+    def _refined(self, refiner: Refiner, windows: list[Window], joints: NDArray[Any], at: int | None) -> NDArray[Any]:
+        keypoints = np.stack([window.keypoints if at is None else window.keypoints[at] for window in windows])
+        scale = np.array([window.scale for window in windows], np.float32)
+        if at is None:
+            scale = np.repeat(scale[:, None], joints.shape[1], 1)
+        return refiner(joints, keypoints, scale)
 
     def _joints(self, outputs: list[NDArray[Any]]) -> NDArray[Any]:
         """[B, 17, 3] of the network's outputs that are the target frame's: those of the single-frame head."""
@@ -195,15 +214,17 @@ class SequenceLifter(OnnxLifter):
     Args:
         card: of kind 'lifter'.
         lookahead: frames after the target; the head is read at ``window - 1 - lookahead``.
-        device, threads: as for ``OnnxLifter``.
+        device, threads, refiner: as for ``OnnxLifter``.
 
     Raises:
         ConfigError: the look-ahead is not inside the window.
         ModelError, DeviceError: as for ``OnnxLifter``.
     """
 
-    def __init__(self, card: Card, lookahead: int, device: Device, threads: int = 0) -> None:
-        super().__init__(card, device, threads)
+    def __init__(
+        self, card: Card, lookahead: int, device: Device, threads: int = 0, refiner: Refiner | None = None
+    ) -> None:
+        super().__init__(card, device, threads, refiner=refiner)
         if not 0 <= lookahead < self.window:
             raise ConfigError(
                 f"look-ahead {lookahead} is not inside the window of model {card.name}; use 0 to {self.window - 1}"

@@ -36,7 +36,7 @@ def assumed_focal_px(width_px: int, height_px: int) -> float:
 
 def view_of_person(
     xy_px: F32, visible: NDArray[np.bool_], focal_px: F32, centre_px: F32, xp: Any = np
-) -> tuple[F32, F32]:
+) -> tuple[F32, F32, F32]:
     """Turn a virtual camera to the person of each window and scale the person to unit size.
 
     Args:
@@ -50,6 +50,7 @@ def view_of_person(
         xy: float32 [B, T, J, 2]; the person's middle near (0, 0), the longer side of the person's box (median
             over the window) is 2; 0 where not visible.
         rotation: float32 [B, 3, 3], camera axes to view axes. A window without visible joints gets identity.
+        scale: float32 [B]; a keypoint (x, y) is seen along the ray (scale x, scale y, 1) of the view.
     """
     plane = (xp.where(visible[..., None], xy_px, 0.0) - centre_px[:, None, None]) / focal_px[:, None, None, None]
     low, high, has_box = _boxes(plane, visible, xp)
@@ -62,7 +63,7 @@ def view_of_person(
     low, high, has_box = _boxes(view, visible, xp)
     scale = _median_size(xp.max(high - low, axis=-1), has_box, xp) / 2
     xy = xp.where(visible[..., None], view / scale[:, None, None, None], 0.0)
-    return xp.astype(xy, xp.float32), xp.astype(rotation, xp.float32)
+    return xp.astype(xy, xp.float32), xp.astype(rotation, xp.float32), xp.astype(scale, xp.float32)
 
 
 def _boxes(xy: NDArray[np.floating], visible: NDArray[np.bool_], xp: Any) -> tuple[F32, F32, NDArray[np.bool_]]:

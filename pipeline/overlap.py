@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pipeline.cards import Card
 from pipeline.errors import ConfigError
 from pipeline.lift import BATCH, OnnxLifter, pose_of
+from pipeline.refine import Refiner
 from pipeline.runtime import Device
 from pipeline.skeletons import H36M_17
 from pipeline.types import F32, Pose3D, Window
@@ -41,7 +42,7 @@ class OverlapLifter(OnnxLifter):
 
     Args:
         card: of kind 'lifter'.
-        device, threads, flip: as for ``OnnxLifter``.
+        device, threads, flip, refiner: as for ``OnnxLifter``.
         every: frames from one anchor to the next; None: ``usual_spacing``.
 
     Attributes:
@@ -54,9 +55,15 @@ class OverlapLifter(OnnxLifter):
     """
 
     def __init__(
-        self, card: Card, device: Device, threads: int = 0, flip: bool = False, every: int | None = None
+        self,
+        card: Card,
+        device: Device,
+        threads: int = 0,
+        flip: bool = False,
+        every: int | None = None,
+        refiner: Refiner | None = None,
     ) -> None:
-        super().__init__(card, device, threads, flip)
+        super().__init__(card, device, threads, flip, refiner)
         self.every = usual_spacing(self.window) if every is None else every
         if not 1 <= self.every <= self.window:
             raise ConfigError(

@@ -9,6 +9,7 @@ from pipeline.cards import Card
 from pipeline.errors import ConfigError
 from pipeline.lift import OnnxLifter
 from pipeline.overlap import OverlapLifter
+from pipeline.refine import Refiner
 from pipeline.runtime import Device
 
 STANDARD, BEST = "standard", "best"
@@ -58,8 +59,10 @@ def find_quality(name: str, live: bool = False) -> Quality:
     return quality
 
 
-def create_lifter(card: Card, device: Device, threads: int = 0, quality: str = STANDARD) -> OnnxLifter:
-    """A lifter of this quality.
+def create_lifter(
+    card: Card, device: Device, threads: int = 0, quality: str = STANDARD, refiner: Refiner | None = None
+) -> OnnxLifter:
+    """A lifter of this quality, its poses refined if a module is given.
 
     Raises:
         ConfigError: there is no such quality.
@@ -67,4 +70,4 @@ def create_lifter(card: Card, device: Device, threads: int = 0, quality: str = S
     """
     chosen = find_quality(quality)
     kind = OverlapLifter if chosen.overlap else OnnxLifter
-    return kind(card, device, threads, chosen.flip)
+    return kind(card, device, threads, chosen.flip, refiner=refiner)

@@ -135,6 +135,7 @@ class Window:
             (``x_view = rotation @ x_camera``).
         score: float32 [17], confidence of the target frame's joints.
         origin: uint8 [17], provenance of the target frame's joints.
+        scale: a keypoint (x, y) is seen along the ray (scale x, scale y, 1) of the view; 0 where that is not known.
     """
 
     track_id: int
@@ -145,6 +146,7 @@ class Window:
     rotation: F32
     score: F32
     origin: U8
+    scale: float = 0.0
 
     def __post_init__(self) -> None:
         joints = len(H36M_17)

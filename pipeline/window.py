@@ -57,6 +57,7 @@ class _View:
     time_s: NDArray[np.float64]
     keypoints: NDArray[np.float32]
     rotation: NDArray[np.float32]
+    scale: float
 
 
 def frame_step(rate_hz: float) -> int:
@@ -247,6 +248,7 @@ class WindowBuffer:
             rotation=view.rotation,
             score=score,
             origin=origin,
+            scale=view.scale,
         )
         return Due(pose, window)
 
@@ -256,11 +258,14 @@ class WindowBuffer:
         if self._by_image:
             xy, score = window_in_picture(self._xy[slots], self._score[slots], self._size_px)
             rotation = np.eye(3, dtype=np.float32)
+            scale = self._size_px[0] / 2 / float(self._focal[0])
         else:
             score = self._body_score[slots]
-            views, rotations = view_of_person(self._body_xy[slots][None], score[None] > 0, self._focal, self._centre)
-            xy, rotation = views[0], rotations[0]
-        view = _View(self._time[slots], np.concatenate([xy, score[..., None]], -1), rotation)
+            views, rotations, scales = view_of_person(
+                self._body_xy[slots][None], score[None] > 0, self._focal, self._centre
+            )
+            xy, rotation, scale = views[0], rotations[0], float(scales[0])
+        view = _View(self._time[slots], np.concatenate([xy, score[..., None]], -1), rotation, scale)
         self._view = slots, view
         return view
 

@@ -97,6 +97,20 @@ def test_a_video_gives_all_results(tmp_path: Path, person, capsys) -> None:
     assert "30 frames, person in 30" in printed and "latency" in printed and str(out / "poses3d.csv") in printed
 
 
+def test_poses_are_refined_where_the_lens_is_known(tmp_path: Path) -> None:
+    source = "synthetic:frames=8,size=320x240"
+    for name, words in (("plain", []), ("refined", ["--refine"])):
+        assert run(source, "--no-display", "--focal-px", 300, "--model", "lift-27", *words, out=tmp_path / name) == 0
+    found = {name: rows(tmp_path / name) for name in ("plain", "refined")}
+    xyz = {name: np.array([[float(row[f"{axis}_m"]) for axis in "xyz"] for row in found[name]]) for name in found}
+    assert xyz["plain"].shape == xyz["refined"].shape == (8 * 17, 3)
+    apart = np.abs(xyz["plain"] - xyz["refined"]).max(0)
+    assert 1e-3 < apart[0] < 0.2 and 1e-3 < apart[1] < 0.2
+    report = json.loads((tmp_path / "refined" / "run.json").read_text())
+    assert report["models"]["refiner"]["name"] == "refine-27"
+    assert "refiner" not in json.loads((tmp_path / "plain" / "run.json").read_text())["models"]
+
+
 def test_a_real_person_on_real_video_has_a_human_shape(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(CLIP, "--end", 1.0, "--no-video", "--wide", out=out) == 0
@@ -295,6 +309,8 @@ def test_ctrl_c_keeps_finished_rows_and_a_playable_video(tmp_path: Path) -> None
         (["--window", "81", "--model", "lift-27"], ("27", "81")),
         (["--height", "175"], ("175", "metres")),
         (["--focal-px", "-3"], ("focal",)),
+        (["--refine"], ("--focal-px",)),
+        (["--refine", "refine-28", "--focal-px", "900"], ("refine-28", "refine-27")),
         (["--threads", "-1"], ("threads",)),
         (["--start", "-1"], ("start",)),
     ],

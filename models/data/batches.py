@@ -12,6 +12,9 @@ from models.data.mocap import COCO_OF_MOCAP, WindowSampler
 from pipeline.normalise import ASSUMED_FOCAL, view_of_person
 from pipeline.skeletons import H36M_17, H36M_FROM_COCO, convert
 
+KNOWN_FOCAL = 0.3
+"""Share of the cameras whose focal length is known in training: few users know theirs."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -21,24 +24,37 @@ class Batch:
         keypoints: float32 [B, T, 17, 3], normalised (x, y, confidence), Human3.6M order.
         truth_m: float32 [B, T, 17, 3], metres, relative to the pelvis, axes of the window's view.
         rotation: float32 [B, 3, 3], camera axes to view axes.
+        scale: float32 [B], of ``view_of_person``: a keypoint (x, y) is seen along the ray (scale x, scale y, 1).
     """
 
     keypoints: Array
     truth_m: Array
     rotation: Array
+    scale: Array
 
 
 def make_batch(
-    sampler: WindowSampler, rng: Random, batch: int, recipe: NoiseRecipe = TRAINING, as_captured: float = AS_CAPTURED
+    sampler: WindowSampler,
+    rng: Random,
+    batch: int,
+    recipe: NoiseRecipe = TRAINING,
+    as_captured: float = AS_CAPTURED,
+    known: float = KNOWN_FOCAL,
 ) -> Batch:
-    """One batch of varied, projected, disturbed windows; ``as_captured`` as for ``models.data.bodies.vary``."""
+    """One batch of varied, projected, disturbed windows.
+
+    Args:
+        sampler, rng, batch, recipe: where windows come from, all choices, windows, what is done to keypoints.
+        as_captured: as for ``models.data.bodies.vary``.
+        known: share of the cameras whose focal length is known, within a few percent; it is assumed for the others.
+    """
     motion, rate_hz = sampler.draw(rng, batch)
     view = random_views(vary(motion, rng, as_captured), rate_hz, rng)
-    # Half of the users' cameras are unknown to us, and of the known ones nobody knows the focal length exactly.
-    known = rng.random(batch) < 0.3
+    is_known = rng.random(batch) < known
     xp = namespace(motion)
+    # Nobody knows a focal length exactly.
     about = view.focal_px * xp.exp(rng.normal(0, 0.05, batch))
-    assumed = xp.where(known, about, ASSUMED_FOCAL * xp.max(view.size_px, axis=1))
+    assumed = xp.where(is_known, about, ASSUMED_FOCAL * xp.max(view.size_px, axis=1))
     return observe(view, float32(assumed), rate_hz, rng, recipe)
 
 
@@ -55,14 +71,14 @@ def observe(view: View, focal_px: Array, rate_hz: Array, rng: Random, recipe: No
     coco, inside = view.xy_px[:, :, joints], view.inside[:, :, joints]
     xy, confidence = add_noise(coco, inside, view.body_px, rate_hz, rng, recipe)
     xy, confidence = convert(like(xy, H36M_FROM_COCO), xy, confidence, xp)
-    keypoints, rotation = normalised(xy, confidence, focal_px, float32(view.size_px / 2))
+    keypoints, rotation, scale = normalised(xy, confidence, focal_px, float32(view.size_px / 2))
     relative = view.xyz_m[:, :, : len(H36M_17)] - view.xyz_m[:, :, :1]
     truth = rotate(rotation[:, None], relative)
-    return Batch(keypoints, truth, rotation)
+    return Batch(keypoints, truth, rotation, scale)
 
 
-def normalised(xy_px: Array, confidence: Array, focal_px: Array, centre_px: Array) -> tuple[Array, Array]:
-    """Human3.6M keypoints in pixels to the lifter's input [B, T, 17, 3] and the rotations of the views."""
+def normalised(xy_px: Array, confidence: Array, focal_px: Array, centre_px: Array) -> tuple[Array, Array, Array]:
+    """Human3.6M keypoints in pixels to the lifter's input [B, T, 17, 3], rotations and scales of the views."""
     xp = namespace(xy_px)
-    xy, rotation = view_of_person(xy_px, confidence > 0, focal_px, centre_px, xp)
-    return xp.concat([xy, confidence[..., None]], axis=-1), rotation
+    xy, rotation, scale = view_of_person(xy_px, confidence > 0, focal_px, centre_px, xp)
+    return xp.concat([xy, confidence[..., None]], axis=-1), rotation, scale

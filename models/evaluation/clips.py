@@ -43,6 +43,7 @@ class SeenClip:
         name, subject, action: of the clip.
         seed: numbers from which everything random about this clip and camera is drawn.
         size_px: width and height of the picture.
+        focal_px: of the camera.
         body_px: how long the body is in the picture.
         xy_px: float32 [T, 17, 2], true COCO-17 keypoints.
         inside: bool [T, 17], within the picture.
@@ -54,6 +55,7 @@ class SeenClip:
     action: str
     seed: tuple[int, ...]
     size_px: tuple[int, int]
+    focal_px: float
     body_px: float
     xy_px: F32
     inside: NDArray[np.bool_]
@@ -101,6 +103,7 @@ def _see(mocap: Mocap, index: int, points: F32, seed: tuple[int, ...]) -> SeenCl
         action=str(mocap.actions[index]),
         seed=seed,
         size_px=(int(width), int(height)),
+        focal_px=float(view.focal_px[chosen]),
         body_px=float(view.body_px[chosen]),
         xy_px=view.xy_px[chosen][:, COCO_OF_MOCAP],
         inside=view.inside[chosen][:, COCO_OF_MOCAP],

@@ -3,7 +3,8 @@
 Layout of a folder: for each recording ``NAME_truth.npz`` and one ``NAME_CAMERA.mp4`` per view. The file holds
 ``cam_names`` str [C], ``joint_names`` str [J], ``valid`` bool [N, J], ``frame_index`` int [N] (frames of the videos
 that have a truth) and, for each view, ``joints3d_CAMERA`` float [N, J, 3]: metres, camera axes (x right, y down, z
-away). Views in ``cam_names`` without a video are left out.
+away); where they are known, also ``K`` float [C, 3, 3], the cameras' intrinsics in pixels of the upright picture. Views
+in ``cam_names`` without a video are left out.
 
 The joints compared are those that the truth shares with Human3.6M-17 by name, without the nose (there a point between
 nose and neck).
@@ -49,6 +50,7 @@ class View:
         frame_index: int [N], frames of the video.
         truth_m: float64 [N, J, 3], camera axes.
         valid: bool [N, J].
+        focal_px: of the camera; None where it is not known.
     """
 
     name: str
@@ -57,6 +59,7 @@ class View:
     frame_index: NDArray[np.int64]
     truth_m: F64
     valid: NDArray[np.bool_]
+    focal_px: float | None = None
 
 
 def load_views(folder: Path) -> list[View]:
@@ -88,8 +91,9 @@ def _views_of(path: Path) -> list[View]:
                     data["frame_index"].astype(np.int64),
                     data[f"joints3d_{camera}"].astype(np.float64)[:, kept],
                     data["valid"].astype(bool)[:, kept],
+                    float(data["K"][number, 0, 0]) if "K" in data else None,
                 )
-                for camera in (str(name) for name in data["cam_names"])
+                for number, camera in enumerate(str(name) for name in data["cam_names"])
                 if path.with_name(f"{recording}_{camera}.mp4").is_file()
             ]
     except (OSError, ValueError, KeyError, IndexError) as error:

@@ -49,7 +49,11 @@ def observed(clip: SeenClip, recipe: NoiseRecipe) -> tuple[F32, F32]:
 
 
 def judge(
-    lifter: Lifter, clips: Sequence[SeenClip], recipe: NoiseRecipe, progress: Callable[[int], Any] | None = None
+    lifter: Lifter,
+    clips: Sequence[SeenClip],
+    recipe: NoiseRecipe,
+    progress: Callable[[int], Any] | None = None,
+    known_focal: bool = False,
 ) -> dict[str, Any]:
     """The figures of one condition.
 
@@ -58,16 +62,22 @@ def judge(
         clips: what it is judged on.
         recipe: the kind of 2D input.
         progress: called with the number of frames just done.
+        known_focal: whether the pipeline is told the cameras' focal lengths; else it assumes one.
     """
-    return {**summary(list(_lifted(lifter, clips, recipe, progress))), "recipe": asdict(recipe)}
+    return {**summary(list(_lifted(lifter, clips, recipe, progress, known_focal))), "recipe": asdict(recipe)}
 
 
 def _lifted(
-    lifter: Lifter, clips: Iterable[SeenClip], recipe: NoiseRecipe, progress: Callable[[int], Any] | None
+    lifter: Lifter,
+    clips: Iterable[SeenClip],
+    recipe: NoiseRecipe,
+    progress: Callable[[int], Any] | None,
+    known_focal: bool,
 ) -> Iterable[Lifted]:
     for clip in clips:
         xy, confidence = observed(clip, recipe)
-        predicted = lift_clip(xy, confidence, clip.size_px, RATE_HZ, lifter)
+        focal_px = clip.focal_px if known_focal else None
+        predicted = lift_clip(xy, confidence, clip.size_px, RATE_HZ, lifter, focal_px)
         yield Lifted(clip.action, clip.subject, predicted, clip.truth_m)
         if progress is not None:
             progress(len(predicted))

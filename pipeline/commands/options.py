@@ -12,8 +12,9 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.lift import OnnxLifter
 from pipeline.paired import PairedLifter
 from pipeline.quality import BEST, STANDARD, create_lifter, find_quality
+from pipeline.refine import DEFAULT_REFINER, KIND, Refiner
 from pipeline.run import RunOptions
-from pipeline.runtime import parse_device
+from pipeline.runtime import Device, parse_device
 from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.sources import Source, open_source
 from pipeline.sources.live_options import LiveOptions, parse_size
@@ -34,11 +35,15 @@ LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
 
 @dataclass(frozen=True)
 class Models:
-    """The loaded models of a run, and the name of how is lifted (see ``pipeline.quality``)."""
+    """The loaded models of a run, and the name of how is lifted (see ``pipeline.quality``).
+
+    ``refiner`` is what the lifter refines its poses with.
+    """
 
     detector: Detector
     lifter: OnnxLifter | PairedLifter
     quality: str
+    refiner: Refiner | None = None
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +154,34 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: by model)")
 
 
-def load_models(options: argparse.Namespace, live: bool = False, draws: bool = True) -> Models:
+def add_refine_argument(parser: argparse.ArgumentParser) -> None:
+    """The refine module."""
+    parser.add_argument(
+        "--refine",
+        nargs="?",
+        const=DEFAULT_REFINER,
+        metavar="NAME",
+        help="correct x and y by the picture, for a camera of known focal length (default module: %(const)s)",
+    )
+
+
+def find_refiner(name: str | None, known_focal: bool, device: Device) -> Refiner | None:
+    """The refine module that ``--refine`` names, or None.
+
+    Raises:
+        ConfigError: the focal length is not known.
+        ModelError, DeviceError: as for ``Refiner``.
+    """
+    if name is None:
+        return None
+    if not known_focal:
+        raise ConfigError("--refine needs the camera's focal length in pixels; give it with --focal-px, as in 1100")
+    return Refiner(find_card(name, KIND), device)
+
+
+def load_models(
+    options: argparse.Namespace, live: bool = False, draws: bool = True, focal_px: float | None = None
+) -> Models:
     """Load what the options name.
 
     Args:
@@ -157,6 +189,7 @@ def load_models(options: argparse.Namespace, live: bool = False, draws: bool = T
         live: for a camera or stream. Where it ``draws``, and no model was asked for by name, provisional poses come
             from ``LIVE_MODEL``.
         draws: whether anything is drawn.
+        focal_px: of the camera, if it is known; refining needs it.
 
     Raises:
         ConfigError: a name or a combination is not valid.
@@ -173,11 +206,12 @@ def load_models(options: argparse.Namespace, live: bool = False, draws: bool = T
     quality: str = options.quality or (BEST if cheap else STANDARD)
     # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
     threads = options.threads or (1 if card.data["window"] <= _SHORT_WINDOW else 0)
-    settled = create_lifter(card, device, threads, quality)
+    refiner = find_refiner(getattr(options, "refine", None), focal_px is not None, device)
+    settled = create_lifter(card, device, threads, quality, refiner)
     lifter: OnnxLifter | PairedLifter = settled
     if live and draws and options.model is None and card.name == DEFAULT_MODEL and _shows_early(options):
-        lifter = PairedLifter(settled, create_lifter(_live_card(), device, threads, quality))
-    return Models(create_detector(options.detector, device, options.threads), lifter, quality)
+        lifter = PairedLifter(settled, create_lifter(_live_card(), device, threads, quality, refiner))
+    return Models(create_detector(options.detector, device, options.threads), lifter, quality, refiner)
 
 
 def _shows_early(options: argparse.Namespace) -> bool:

@@ -23,6 +23,7 @@ from pipeline.commands.options import (
     add_live_arguments,
     add_model_arguments,
     add_motion_arguments,
+    add_refine_argument,
     add_source_arguments,
     load_models,
     open_from,
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
     parser.add_argument("--height", type=float, metavar="M", help="the person's height in metres, for metric scale")
     parser.add_argument("--focal-px", type=float, metavar="F", help="the camera's focal length in pixels, if known")
+    add_refine_argument(parser)
     parser.add_argument("--wide", action="store_true", help="CSV with one row per frame instead of one per joint")
     parser.add_argument("--npz", action="store_true", help="also write poses3d.npz")
     parser.add_argument("--no-video", action="store_true", help="recordings: do not write overlay.mp4")
@@ -82,7 +84,7 @@ def execute(options: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         show = info.live and not options.no_display and _can_show()
         draws = show or wants_video(options, info.live)
-        models = load_models(options, info.live, draws)
+        models = load_models(options, info.live, draws, options.focal_px)
         print(f"running on {models.lifter.choice}", file=sys.stderr)
         composer = Composer(info.width_px, info.height_px) if draws else None
         pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
@@ -226,6 +228,7 @@ def _report(
                 "quality": models.quality,
             },
             **_early(models),
+            **_refiner(models),
             "detector": {"name": options.detector, "device": options.device},
         },
         "conventions": {
@@ -246,6 +249,13 @@ def _report(
         "timings": {"started_unix_s": round(started, 3), "wall_s": round(statistics.wall_s, 3), **timings(statistics)},
         "versions": {"python": platform.python_version(), **_versions()},
     }
+
+
+def _refiner(models: Models) -> dict[str, Any]:
+    if models.refiner is None:
+        return {}
+    card = models.refiner.card
+    return {"refiner": {"name": card.name, "sha256": card.sha256}}
 
 
 def _early(models: Models) -> dict[str, Any]:

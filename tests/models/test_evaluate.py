@@ -82,6 +82,18 @@ def test_qualities_are_judged_beside_the_plain_head(file, tmp_path, capsys) -> N
     assert "standard" not in text
 
 
+def test_focal_lengths_can_be_known_and_poses_refined(file, tmp_path) -> None:
+    figures = []
+    for words in ([], ["--known-focal"], ["--known-focal", "--refine"]):
+        out = tmp_path / "figures.json"
+        arguments = ["evaluate", "lift-27", "--on", str(file), "--conditions", "clean", *words, *QUICK]
+        assert app.main([*arguments, "--json", str(out)]) == 0
+        figures.append(json.loads(out.read_text()))
+    assert len({entry["clean"]["mpjpe_mm"] for entry in figures}) == 3
+    assert "known_focal" not in figures[0]["protocol"] and figures[1]["protocol"]["known_focal"]
+    assert figures[2]["protocol"]["refined_by"]["name"] == "refine-27"
+
+
 def test_the_sequence_head_is_read_at_its_place() -> None:
     card, cpu = find_card("lift-27", "lifter"), Device("cpu")
     rng = np.random.default_rng(1)
@@ -112,6 +124,8 @@ def test_the_sequence_head_is_read_at_its_place() -> None:
         (["evaluate", "lift-27", "--on", "{file}", "--seconds", "nan"], 2, "at least 1 camera"),
         (["evaluate", "lift-27", "--on", "{file}", "--threads", "-1"], 2, "--threads -1"),
         (["evaluate", "lift-27", "--on", "{file}", "--focal-px", "0"], 2, "--focal-px 0"),
+        (["evaluate", "lift-27", "--on", "{file}", "--refine"], 2, "--refine needs"),
+        (["evaluate", "lift-27", "--on", "{file}", "--focal-px", "9", "--known-focal"], 2, "leave one of them out"),
         (["evaluate", "lift-27", "--on", "{file}", "--device", "gpu"], 2, "--device 'gpu'"),
         (["train", "--data", "{folder}", "--out", "{folder}/run"], 2, "no train.npz"),
     ],

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.losses import mpjpe
 from models.official_layout import refine_from_official
-from models.refine import Intrinsics, Refine, pose_on_rays, refine_loss, refined
+from models.refine import Intrinsics, Refine, pose_on_rays, refined
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -59,16 +60,16 @@ def test_the_loss_trains_network_and_module_together() -> None:
     keypoints = 2.3 * absolute[..., :2] / absolute[..., 2:]
     root_depth = torch.full((5,), 5.0)
     lifted = (truth + 0.05 * torch.randn(truth.shape)).requires_grad_()
-    loss = refine_loss(refine, lifted, keypoints, root_depth, camera, truth)
+    loss = mpjpe(refined(refine, lifted, keypoints, root_depth, camera), truth)
     loss.backward()
     assert lifted.grad is not None and lifted.grad.abs().sum() > 0
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in refine.parameters())
     optimiser = torch.optim.Adam([lifted, *refine.parameters()], lr=3e-3)
     for _ in range(60):
         optimiser.zero_grad()
-        refine_loss(refine, lifted, keypoints, root_depth, camera, truth).backward()
+        mpjpe(refined(refine, lifted, keypoints, root_depth, camera), truth).backward()
         optimiser.step()
-    after = refine_loss(refine.eval(), lifted, keypoints, root_depth, camera, truth)
+    after = mpjpe(refined(refine.eval(), lifted, keypoints, root_depth, camera), truth)
     assert after.item() < 0.5 * loss.item()
-    exact = refine_loss(refine, truth, keypoints, root_depth, camera, truth)
+    exact = mpjpe(refined(refine, truth, keypoints, root_depth, camera), truth)
     assert exact.item() == pytest.approx(0, abs=1e-6)

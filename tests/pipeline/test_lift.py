@@ -155,3 +155,45 @@ def test_whole_windows_are_turned_back_to_the_camera(lifter, windows) -> None:
     in_view, in_turned_view = found @ axes.swapaxes(-1, -2), turned @ (quarter @ axes).swapaxes(-1, -2)
     assert in_turned_view == pytest.approx(in_view, abs=1e-5)
     assert lifter.sequences([]).shape == (0, 27, 17, 3)
+
+
+class Moving:
+    """In place of a refine module: puts every joint where its keypoint is, in metres."""
+
+    def __call__(self, lifted: np.ndarray, keypoints: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        assert lifted.shape == keypoints.shape and scale.shape == lifted.shape[:-2]
+        assert (lifted[..., 0, :] == 0).all()
+        xy = keypoints[..., :2] * scale[..., None, None]
+        return np.concatenate([xy, lifted[..., 2:]], -1).astype(np.float32)
+
+
+def test_every_kind_of_pose_is_refined_with_the_keypoints_of_its_own_frame(monkeypatch, windows) -> None:
+    monkeypatch.setattr("pipeline.lift.OnnxModel", StandInModel)
+    network = lambda keypoints: [keypoints[:, 13].copy(), keypoints.copy()]  # noqa: E731
+    lifter = OnnxLifter(card_of(network), Device("cpu"), refiner=Moving())
+
+    def moved(window: Window, at: int) -> np.ndarray:
+        joints = np.concatenate([window.keypoints[at, :, :2] * window.scale, window.keypoints[at, :, 2:]], -1)
+        joints[0, 2] = 0
+        return joints @ window.rotation
+
+    window = windows[20]
+    assert 0 < window.scale < 1
+    assert lifter([window])[0].xyz_m == pytest.approx(moved(window, 13), abs=1e-6)
+    newest = replace(window, target_index=window.target_index + 10)
+    settled, provisional = lifter.lift_both([window], [newest], 3)
+    assert settled[0].xyz_m == pytest.approx(moved(window, 13), abs=1e-6)
+    assert provisional[0].xyz_m == pytest.approx(moved(newest, 23), abs=1e-6)
+    whole = lifter.sequences([window])[0]
+    assert whole[[0, 26]] == pytest.approx(np.stack([moved(window, 0), moved(window, 26)]), abs=1e-6)
+
+
+def test_the_scale_of_a_window_gives_back_the_rays(source, windows) -> None:
+    """Keypoints times scale, turned to camera axes, are where the joints are seen."""
+    window = windows[20]
+    rays = np.concatenate([window.keypoints[13, :, :2] * window.scale, np.ones((17, 1), np.float32)], -1)
+    camera = rays @ window.rotation
+    camera = camera[:, :2] / camera[:, 2:]
+    hips = source.truth_coco_px(window.target_index)[[12, 11]]  # right, left
+    focal, centre = source.intrinsics[0, 0], np.array([source.info.width_px, source.info.height_px]) / 2
+    assert camera[[1, 4]] * focal + centre == pytest.approx(hips, abs=0.05)

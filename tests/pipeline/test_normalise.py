@@ -25,7 +25,7 @@ def rotation(yaw: float, pitch: float) -> np.ndarray:
 @given(st.floats(-0.5, 0.5), st.floats(-0.4, 0.4), st.floats(3, 12))
 @settings(deadline=None)
 def test_rotations_are_proper_and_the_person_fills_the_unit_box(x: float, y: float, z: float) -> None:
-    xy, turn = view_of_person(project(BODY + np.array([x * z, y * z, z], np.float32)), ALL, FOCAL, CENTRE)
+    xy, turn, _ = view_of_person(project(BODY + np.array([x * z, y * z, z], np.float32)), ALL, FOCAL, CENTRE)
     assert turn[0] @ turn[0].T == pytest.approx(np.eye(3), abs=1e-5)
     assert np.linalg.det(turn[0]) == pytest.approx(1, abs=1e-5)
     size = (xy.max(2) - xy.min(2)).max(-1)
@@ -39,8 +39,8 @@ def test_a_person_looks_alike_wherever_the_camera_points(yaw: float, pitch: floa
     """Turning the camera about its centre turns the view's rotation and leaves the keypoints."""
     straight = BODY + np.array([0, 0, 6], np.float32)
     turned = straight @ rotation(yaw, pitch).T
-    xy_a, rotation_a = view_of_person(project(straight), ALL, FOCAL, CENTRE)
-    xy_b, rotation_b = view_of_person(project(turned), ALL, FOCAL, CENTRE)
+    xy_a, rotation_a, _ = view_of_person(project(straight), ALL, FOCAL, CENTRE)
+    xy_b, rotation_b, _ = view_of_person(project(turned), ALL, FOCAL, CENTRE)
     # the two views may differ by a roll and by the box's shift under that roll: compare what they give for the body
     a = np.einsum("ij,tkj->tki", rotation_a[0], BODY[0])
     b = np.einsum("ij,tkj->tki", rotation_b[0] @ rotation(yaw, pitch), BODY[0])
@@ -52,8 +52,8 @@ def test_a_person_looks_alike_wherever_the_camera_points(yaw: float, pitch: floa
 
 
 def test_size_and_place_in_the_picture_do_not_matter() -> None:
-    near, _ = view_of_person(project(BODY * 0.01 + np.array([0, 0, 1], np.float32)), ALL, FOCAL, CENTRE)
-    far, _ = view_of_person(project(BODY * 0.01 + np.array([0, 0, 2], np.float32)), ALL, FOCAL, CENTRE)
+    near, _, _ = view_of_person(project(BODY * 0.01 + np.array([0, 0, 1], np.float32)), ALL, FOCAL, CENTRE)
+    far, _, _ = view_of_person(project(BODY * 0.01 + np.array([0, 0, 2], np.float32)), ALL, FOCAL, CENTRE)
     assert near == pytest.approx(far, abs=0.02)
 
 
@@ -65,8 +65,8 @@ def test_invisible_joints_are_zero_and_do_not_count() -> None:
     wrong[~visible] = np.nan
     far_off = xy_px.copy()
     far_off[~visible] = 1e5
-    a, _ = view_of_person(wrong, visible, FOCAL, CENTRE)
-    b, _ = view_of_person(far_off, visible, FOCAL, CENTRE)
+    a, _, _ = view_of_person(wrong, visible, FOCAL, CENTRE)
+    b, _, _ = view_of_person(far_off, visible, FOCAL, CENTRE)
     assert (a == b).all() and (a[~visible] == 0).all() and np.isfinite(a).all()
 
 
@@ -74,7 +74,7 @@ def test_invisible_joints_are_zero_and_do_not_count() -> None:
 def test_hardly_anything_visible_is_no_crash(joints: int) -> None:
     visible = np.zeros_like(ALL)
     visible[..., :joints] = True
-    xy, turn = view_of_person(project(BODY + np.array([0, 0, 5], np.float32)), visible, FOCAL, CENTRE)
+    xy, turn, _ = view_of_person(project(BODY + np.array([0, 0, 5], np.float32)), visible, FOCAL, CENTRE)
     assert np.isfinite(xy).all() and turn[0] == pytest.approx(np.eye(3), abs=1e-6)
 
 

@@ -122,6 +122,17 @@ def test_the_detector_sees_every_frame_once(tmp_path) -> None:
     assert detect(view, Counting()).poses == {n: [] for n in range(FRAMES)} and seen == list(range(FRAMES))
 
 
+def test_focal_lengths_come_from_the_intrinsics_of_the_same_camera(tmp_path) -> None:
+    assert load_views(write_recording(tmp_path))[0].focal_px is None
+    lenses = np.stack([np.diag([700.0, 700.0, 1.0]), np.diag([900.0, 900.0, 1.0])])
+    (view,) = load_views(write_recording(tmp_path, K=lenses))
+    assert view.focal_px == 700
+    (view,) = load_views(write_recording(tmp_path, K=lenses, cam_names=np.array(["absent", "left"])))
+    assert view.focal_px == 900
+    with pytest.raises(ConfigError, match="can't be read"):
+        load_views(write_recording(tmp_path, K=lenses[:0]))
+
+
 def test_wrong_folders_are_named(tmp_path) -> None:
     with pytest.raises(ConfigError, match="no NAME_truth"):
         load_views(tmp_path)
