@@ -104,7 +104,7 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError(f"--mediapipe needs footage, a folder; --on {options.on} holds keypoints without pictures")
     if options.known_focal and options.focal_px is not None:
         raise ConfigError("--known-focal and --focal-px both say what the focal length is; leave one of them out")
-    refiner = find_refiner(options.refine, options.known_focal or options.focal_px is not None, device)
+    refiner = find_refiner(options.refine, options.known_focal or options.focal_px is not None)
     cards = [lifter_card(name) for name in options.models]
     lookaheads = _lookaheads(options.lookaheads)
     qualities = _qualities(options.quality)
@@ -283,11 +283,9 @@ def _on_footage(
 def _lens(options: argparse.Namespace, refiner: Refiner | None) -> dict[str, Any]:
     """What the results say of the cameras, where anything was asked for."""
     known = {"known_focal": True} if options.known_focal else {}
-    return (
-        known
-        if refiner is None
-        else {**known, "refined_by": {"name": refiner.card.name, "sha256": refiner.card.sha256}}
-    )
+    if refiner is None:
+        return known
+    return {**known, "refined_by": {"name": refiner.card.name, "sha256": refiner.card.sha256}}
 
 
 def _focal_lengths(views: list[View], options: argparse.Namespace) -> list[float | None]:

@@ -21,16 +21,15 @@ class Refiner:
 
     Args:
         card: of kind 'refiner'.
-        device: where to run it.
-        threads: CPU threads; 0 = one per core.
 
     Raises:
-        ModelError, DeviceError: as for ``OnnxModel``.
+        ModelError: as for ``OnnxModel``.
     """
 
-    def __init__(self, card: Card, device: Device, threads: int = 1) -> None:
+    def __init__(self, card: Card) -> None:
         self.card = card
-        self._model = OnnxModel(card, device, threads)
+        # Two small matrices: on the CPU they take less time than the way to a GPU.
+        self._model = OnnxModel(card, Device("cpu"), threads=1)
 
     def __call__(self, lifted: F32, keypoints: F32, scale: NDArray[np.floating]) -> F32:
         """Refine poses.

@@ -14,7 +14,7 @@ from pipeline.paired import PairedLifter
 from pipeline.quality import BEST, STANDARD, create_lifter, find_quality
 from pipeline.refine import DEFAULT_REFINER, KIND, Refiner
 from pipeline.run import RunOptions
-from pipeline.runtime import Device, parse_device
+from pipeline.runtime import parse_device
 from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.sources import Source, open_source
 from pipeline.sources.live_options import LiveOptions, parse_size
@@ -165,18 +165,18 @@ def add_refine_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find_refiner(name: str | None, known_focal: bool, device: Device) -> Refiner | None:
+def find_refiner(name: str | None, known_focal: bool) -> Refiner | None:
     """The refine module that ``--refine`` names, or None.
 
     Raises:
         ConfigError: the focal length is not known.
-        ModelError, DeviceError: as for ``Refiner``.
+        ModelError: as for ``Refiner``.
     """
     if name is None:
         return None
     if not known_focal:
         raise ConfigError("--refine needs the camera's focal length in pixels; give it with --focal-px, as in 1100")
-    return Refiner(find_card(name, KIND), device)
+    return Refiner(find_card(name, KIND))
 
 
 def load_models(
@@ -206,7 +206,7 @@ def load_models(
     quality: str = options.quality or (BEST if cheap else STANDARD)
     # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
     threads = options.threads or (1 if card.data["window"] <= _SHORT_WINDOW else 0)
-    refiner = find_refiner(getattr(options, "refine", None), focal_px is not None, device)
+    refiner = find_refiner(getattr(options, "refine", None), focal_px is not None)
     settled = create_lifter(card, device, threads, quality, refiner)
     lifter: OnnxLifter | PairedLifter = settled
     if live and draws and options.model is None and card.name == DEFAULT_MODEL and _shows_early(options):

@@ -19,7 +19,6 @@ from models.train import Recipe, Trainer
 from pipeline.cards import find_card
 from pipeline.errors import ConfigError
 from pipeline.refine import KIND, Refiner
-from pipeline.runtime import Device
 from tests.helpers.mocap import write_mocap
 
 TINY = Architecture(window=9, strides=(3, 3), d_model=16, d_hidden=32, heads=2, vanilla_layers=2)
@@ -80,7 +79,7 @@ def test_the_export_is_found_and_does_the_same(run: Path, data: Path, tmp_path: 
     export_refine.main([str(run / "refine.pt"), "tiny-refine", "--data", str(data), "--weights", str(tmp_path)])
     card = find_card("tiny-refine", KIND, tmp_path)
     assert card.data["training"]["steps"] == 150 and card.data["training_data"]
-    refiner = Refiner(card, Device("cpu"))
+    refiner = Refiner(card)
     rng = np.random.default_rng(0)
     lifted = rng.normal(0, 0.4, (2, 5, 17, 3)).astype(np.float32)
     lifted[..., 0, :] = 0
