@@ -22,7 +22,7 @@ class PairedLifter:
         early: gives the provisional ones.
 
     Attributes:
-        window, lookahead, normalisation, card, provider, choice: of ``settled``.
+        window, lookahead, normalisation, card, provider, choice, refiner: of ``settled``.
         has_previews: True.
 
     Raises:
@@ -40,6 +40,7 @@ class PairedLifter:
         self.settled, self.early = settled, early
         self.window, self.lookahead, self.normalisation = settled.window, settled.lookahead, settled.normalisation
         self.card, self.provider, self.choice = settled.card, settled.provider, settled.choice
+        self.refiner = settled.refiner
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         """Settled poses, see ``OnnxLifter``."""

@@ -35,15 +35,11 @@ LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
 
 @dataclass(frozen=True)
 class Models:
-    """The loaded models of a run, and the name of how is lifted (see ``pipeline.quality``).
-
-    ``refiner`` is what the lifter refines its poses with.
-    """
+    """The loaded models of a run, and the name of how is lifted (see ``pipeline.quality``)."""
 
     detector: Detector
     lifter: OnnxLifter | PairedLifter
     quality: str
-    refiner: Refiner | None = None
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,7 +176,7 @@ def find_refiner(name: str | None, known_focal: bool) -> Refiner | None:
 
 
 def load_models(
-    options: argparse.Namespace, live: bool = False, draws: bool = True, focal_px: float | None = None
+    options: argparse.Namespace, live: bool = False, draws: bool = True, refiner: Refiner | None = None
 ) -> Models:
     """Load what the options name.
 
@@ -189,7 +185,7 @@ def load_models(
         live: for a camera or stream. Where it ``draws``, and no model was asked for by name, provisional poses come
             from ``LIVE_MODEL``.
         draws: whether anything is drawn.
-        focal_px: of the camera, if it is known; refining needs it.
+        refiner: what poses are refined with, see ``find_refiner``.
 
     Raises:
         ConfigError: a name or a combination is not valid.
@@ -206,12 +202,11 @@ def load_models(
     quality: str = options.quality or (BEST if cheap else STANDARD)
     # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
     threads = options.threads or (1 if card.data["window"] <= _SHORT_WINDOW else 0)
-    refiner = find_refiner(getattr(options, "refine", None), focal_px is not None)
     settled = create_lifter(card, device, threads, quality, refiner)
     lifter: OnnxLifter | PairedLifter = settled
     if live and draws and options.model is None and card.name == DEFAULT_MODEL and _shows_early(options):
         lifter = PairedLifter(settled, create_lifter(_live_card(), device, threads, quality, refiner))
-    return Models(create_detector(options.detector, device, options.threads), lifter, quality, refiner)
+    return Models(create_detector(options.detector, device, options.threads), lifter, quality)
 
 
 def _shows_early(options: argparse.Namespace) -> bool:

@@ -25,6 +25,7 @@ from pipeline.commands.options import (
     add_motion_arguments,
     add_refine_argument,
     add_source_arguments,
+    find_refiner,
     load_models,
     open_from,
     run_options,
@@ -33,6 +34,7 @@ from pipeline.commands.outputs import ALL_RESULTS, Outputs, result_names, wants_
 from pipeline.errors import ConfigError, PoseStrideError
 from pipeline.export.output_folder import prepare_output, remove_results
 from pipeline.export.run_json import write_run_json
+from pipeline.lift import OnnxLifter
 from pipeline.paired import PairedLifter
 from pipeline.place import height_scale
 from pipeline.render.compose import Composer
@@ -74,6 +76,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.focal_px is not None and not options.focal_px > 0:
         raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
     motion = run_options(options, scale, options.focal_px)
+    refiner = find_refiner(options.refine, options.focal_px is not None)
     started = time.time()
     with closing(open_from(options)) as source:
         info = source.info
@@ -84,7 +87,7 @@ def execute(options: argparse.Namespace) -> int:
             print(f"note: {note}", file=sys.stderr)
         show = info.live and not options.no_display and _can_show()
         draws = show or wants_video(options, info.live)
-        models = load_models(options, info.live, draws, options.focal_px)
+        models = load_models(options, info.live, draws, refiner)
         print(f"running on {models.lifter.choice}", file=sys.stderr)
         composer = Composer(info.width_px, info.height_px) if draws else None
         pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
@@ -228,7 +231,7 @@ def _report(
                 "quality": models.quality,
             },
             **_early(models),
-            **_refiner(models),
+            **_refiner(models.lifter),
             "detector": {"name": options.detector, "device": options.device},
         },
         "conventions": {
@@ -251,10 +254,10 @@ def _report(
     }
 
 
-def _refiner(models: Models) -> dict[str, Any]:
-    if models.refiner is None:
+def _refiner(lifter: OnnxLifter | PairedLifter) -> dict[str, Any]:
+    if lifter.refiner is None:
         return {}
-    card = models.refiner.card
+    card = lifter.refiner.card
     return {"refiner": {"name": card.name, "sha256": card.sha256}}
 
 
