@@ -37,6 +37,8 @@ class Live(SyntheticSource):
         for frame in super().__iter__():
             assert self.shown.acquire(timeout=10)
             yield frame
+        # The end's rush would take the place of a last picture that waits for a busy machine.
+        self.shown.acquire(timeout=1)
 
 
 class Leading(TrueDetector):
@@ -231,7 +233,7 @@ def test_the_meter_agrees_with_a_clock_in_the_picture(lookahead: int) -> None:
 
     pipeline.run(take)
     measured_ms = pipeline.statistics.meter.median_ms("latency")
-    assert measured_ms is not None and len(seen_s) == 20 - lookahead
+    assert measured_ms is not None and 20 - lookahead <= len(seen_s) <= 20  # of the end's rush the newest at least
     # Both clocks start at the capture and stop in the same call; only the bookkeeping between them differs.
     assert measured_ms == pytest.approx(1000 * float(np.median(seen_s)), abs=5)
     assert measured_ms > 1000 * 0.05
