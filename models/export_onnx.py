@@ -73,6 +73,7 @@ def export(network: StridedTransformer, path: Path) -> None:
     assert program is not None
     model = program.model_proto
     store_halved(model)
+    strip_origin(model)
     onnx.save(model, str(path))
 
 
@@ -100,6 +101,14 @@ def store_halved(model: onnx.ModelProto) -> None:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def strip_origin(model: onnx.ModelProto) -> None:
+    """Take out what the exporter notes of the machine: for each node the stack of Python files that it came from."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
 
 
 def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> dict[str, float]:

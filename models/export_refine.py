@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import load_official_refine
 from models.data.mocap import load_mocap
-from models.export_onnx import OPSET, PARITY_LIMIT_M, round_matrices, sources, store_halved
+from models.export_onnx import OPSET, PARITY_LIMIT_M, round_matrices, sources, store_halved, strip_origin
 from models.refine import Refine
 from pipeline.cards import WEIGHTS_DIR, file_sha256, read_card
 from pipeline.errors import ConfigError, ModelError, PoseStrideError
@@ -68,6 +68,7 @@ def export_refine(refine: Refine, path: Path) -> dict[str, float]:
     assert program is not None
     model = program.model_proto
     store_halved(model)
+    strip_origin(model)
     temporary = path.with_suffix(".part")
     try:
         onnx.save(model, str(temporary))

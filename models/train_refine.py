@@ -1,7 +1,7 @@
 """Train the refine module of a lifter (``models/refine.py``) on motion capture whose cameras are known.
 
     python -m models.train_refine weights/lift-27.onnx --data DIR --out RUN
-    python -m models.export_refine RUN/refine.pt refine-27
+    python -m models.export_refine RUN/refine.pt refine-27 --data DIR
 
 The network is trained first and without the module, as published. The module then learns on its poses, with the MPJPE
 of the refined target frame as the only loss. By default the network stays what it is, so that one file serves with and
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from array_api_compat import torch as xp
 from torch import Tensor
 
 from models.data.batches import Batch, make_batch
@@ -63,8 +64,6 @@ class RefineRecipe:
 
 def refine_batch(refine: Refine, frame: Tensor, batch: Batch, target: int) -> tuple[Tensor, Tensor, Tensor]:
     """Poses [B, J, 3] of the target frame as lifted, after refinement, and in truth; metres, pelvis at zero."""
-    from array_api_compat import torch as xp
-
     lifted = torch.cat([torch.zeros_like(frame[:, :1]), frame[:, 1:]], 1)
     keypoints, scale = torch.as_tensor(batch.keypoints[:, target]), torch.as_tensor(batch.scale)
     refined = refine(lifted, fit_on_rays(lifted, keypoints, scale, xp))

@@ -81,3 +81,9 @@ def test_the_shipped_models_fit_their_cards() -> None:
     assert {"movenet-thunder", "movenet-lightning", "blazepose-heavy", "lift-27"} <= {card.name for card in cards}
     for card in cards:
         card.verify()
+
+
+def test_the_shipped_models_say_nothing_of_the_machine_that_made_them() -> None:
+    for card in list_cards():
+        content = card.model_path.read_bytes()
+        assert b'File "' not in content and b"site-packages" not in content, card.name
