@@ -24,7 +24,7 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from torch import nn
+from torch import Tensor, nn
 
 from models.data.batches import Batch
 from models.data.mocap import STATURE_M, Mocap, load_mocap
@@ -59,21 +59,34 @@ def load_trained(checkpoint: Path) -> tuple[StridedTransformer, dict[str, Any]]:
 def export(network: StridedTransformer, path: Path) -> None:
     """Write the network as ONNX: input ``keypoints`` [B, T, J, C], outputs ``frame`` and ``sequence``."""
     arch = network.arch
-    example = torch.zeros(2, arch.window, arch.joints, arch.channels)
+    write_onnx(
+        network, torch.zeros(2, arch.window, arch.joints, arch.channels), path, "keypoints", ["frame", "sequence"]
+    )
+
+
+def write_onnx(module: nn.Module, example: Tensor, path: Path, takes: str, gives: list[str]) -> None:
+    """Write a module of one input whose first axis, of any length, is the batch.
+
+    Args:
+        module: in eval mode; its matrices rounded by ``round_matrices`` if they are to be stored in half the size.
+        example: an input; its batch is longer than 1.
+        path: the file.
+        takes, gives: names of the input and the outputs.
+    """
     program = torch.onnx.export(
-        network,
+        module,
         (example,),
         dynamo=True,
-        input_names=["keypoints"],
-        output_names=["frame", "sequence"],
-        dynamic_shapes={"keypoints": {0: torch.export.Dim("batch", min=1)}},
+        input_names=[takes],
+        output_names=gives,
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
         opset_version=OPSET,
         verbose=False,
     )
     assert program is not None
     model = program.model_proto
-    store_halved(model)
-    strip_origin(model)
+    _store_halved(model)
+    _strip_origin(model)
     onnx.save(model, str(path))
 
 
@@ -85,7 +98,7 @@ def round_matrices(network: nn.Module) -> None:
             weight.copy_(weight.half().float())
 
 
-def store_halved(model: onnx.ModelProto) -> None:
+def _store_halved(model: onnx.ModelProto) -> None:
     """Store as float16, with a cast, every large constant that loses nothing by it; its name stays the cast one's."""
     graph, casts = model.graph, []
     for index, entry in enumerate(graph.initializer):
@@ -103,7 +116,7 @@ def store_halved(model: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def strip_origin(model: onnx.ModelProto) -> None:
+def _strip_origin(model: onnx.ModelProto) -> None:
     """Take out what the exporter notes of the machine: for each node the stack of Python files that it came from."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):

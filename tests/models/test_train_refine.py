@@ -79,6 +79,7 @@ def test_the_export_is_found_and_does_the_same(run: Path, data: Path, tmp_path: 
     export_refine.main([str(run / "refine.pt"), "tiny-refine", "--data", str(data), "--weights", str(tmp_path)])
     card = find_card("tiny-refine", KIND, tmp_path)
     assert card.data["training"]["steps"] == 150 and card.data["training_data"]
+    assert b'File "' not in card.model_path.read_bytes()  # the exporter's notes of where each node came from
     refiner = Refiner(card)
     rng = np.random.default_rng(0)
     lifted = rng.normal(0, 0.4, (2, 5, 17, 3)).astype(np.float32)
