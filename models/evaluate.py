@@ -12,6 +12,7 @@ import argparse
 import difflib
 import sys
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,23 @@ from pipeline.runtime import Device, parse_device
 
 _LOOKAHEAD_CONDITION = "detector_like"
 _MEDIAPIPE_HEAVY = 2
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is judged of each model, and how it is loaded."""
+
+    lookaheads: list[int]
+    qualities: list[str]
+    device: Device
+    threads: int
+    refiner: Refiner | None
+
+    def lifter(self, card: Card, quality: str = STANDARD) -> OnnxLifter:
+        return create_lifter(card, self.device, self.threads, quality, self.refiner)
+
+    def head(self, card: Card, lookahead: int) -> SequenceLifter:
+        return SequenceLifter(card, lookahead, self.device, self.threads, self.refiner)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,13 +124,12 @@ def execute(options: argparse.Namespace) -> int:
         raise ConfigError("--known-focal and --focal-px both say what the focal length is; leave one of them out")
     refiner = find_refiner(options.refine, options.known_focal or options.focal_px is not None)
     cards = [lifter_card(name) for name in options.models]
-    lookaheads = _lookaheads(options.lookaheads)
-    qualities = _qualities(options.quality)
+    asked = _Asked(_lookaheads(options.lookaheads), _qualities(options.quality), device, options.threads, refiner)
     if options.on.is_dir():
-        results = _on_footage(cards, lookaheads, qualities, device, options, refiner)
+        results = _on_footage(cards, asked, options)
         print(footage_table(results))
     else:
-        results = _on_mocap(cards, lookaheads, qualities, device, options, refiner)
+        results = _on_mocap(cards, asked, options)
         print("\n\n".join([mocap_table(results), *_details(results)]))
     if options.json is not None:
         write_run_json(options.json, results[0] if len(results) == 1 else {"results": results})
@@ -166,14 +183,7 @@ def _model(card: Card) -> dict[str, Any]:
     return {"name": card.name, "sha256": card.sha256, **{field: card.data[field] for field in fields}}
 
 
-def _on_mocap(
-    cards: list[Card],
-    lookaheads: list[int],
-    qualities: list[str],
-    device: Device,
-    options: argparse.Namespace,
-    refiner: Refiner | None,
-) -> list[dict[str, Any]]:
+def _on_mocap(cards: list[Card], asked: _Asked, options: argparse.Namespace) -> list[dict[str, Any]]:
     conditions = _conditions(options.conditions)
     if options.cameras < 1 or not options.seconds * RATE_HZ >= 3:
         raise ConfigError(
@@ -191,62 +201,47 @@ def _on_mocap(
         "longest_part_s": options.seconds,
         "clips": len(clips) // options.cameras,
         "people": sorted({clip.subject for clip in clips}),
-        **_lens(options, refiner),
+        **_lens(options, asked.refiner),
     }
     return [
         {
             "model": _model(card),
             "data": options.on.name,
             "protocol": protocol,
-            **_judged(card, clips, conditions, lookaheads, qualities, device, options, refiner),
+            **_judged(card, clips, conditions, asked, options.known_focal),
         }
         for card in cards
     ]
 
 
 def _judged(
-    card: Card,
-    clips: list[SeenClip],
-    conditions: list[str],
-    lookaheads: list[int],
-    qualities: list[str],
-    device: Device,
-    options: argparse.Namespace,
-    refiner: Refiner | None,
+    card: Card, clips: list[SeenClip], conditions: list[str], asked: _Asked, known_focal: bool
 ) -> dict[str, Any]:
     """The conditions of one model; with detector-like input also look-aheads of its sequence head, and qualities."""
-    threads, known = options.threads, options.known_focal
-    lifter = OnnxLifter(card, device, threads, refiner=refiner)
-    at = _fitting(card, lookaheads)
+    lifter = asked.lifter(card)
+    at = _fitting(card, asked.lookaheads)
     frames = sum(len(clip.truth_m) for clip in clips)
     quiet = not sys.stderr.isatty()
     with tqdm(
-        total=frames * (len(conditions) + len(at) + len(qualities)), unit="frame", desc=card.name, disable=quiet
+        total=frames * (len(conditions) + len(at) + len(asked.qualities)), unit="frame", desc=card.name, disable=quiet
     ) as progress:
         result: dict[str, Any] = {
-            name: judge(lifter, clips, CONDITIONS[name], progress.update, known) for name in conditions
+            name: judge(lifter, clips, CONDITIONS[name], progress.update, known_focal) for name in conditions
         }
         recipe = CONDITIONS[_LOOKAHEAD_CONDITION]
         if at:
-            heads = [SequenceLifter(card, k, device, threads, refiner) for k in at]
+            heads = [asked.head(card, lookahead) for lookahead in at]
             result["lookaheads"] = [
-                _entry(head.lookahead, judge(head, clips, recipe, progress.update, known)) for head in heads
+                _entry(head.lookahead, judge(head, clips, recipe, progress.update, known_focal)) for head in heads
             ]
-        for name in qualities:
-            lifter = create_lifter(card, device, threads, name, refiner)
-            figures = judge(lifter, clips, recipe, progress.update, known)
+        for name in asked.qualities:
+            lifter = asked.lifter(card, name)
+            figures = judge(lifter, clips, recipe, progress.update, known_focal)
             result.setdefault("qualities", []).append(_quality_entry(name, lifter, frames, figures))
     return result
 
 
-def _on_footage(
-    cards: list[Card],
-    lookaheads: list[int],
-    qualities: list[str],
-    device: Device,
-    options: argparse.Namespace,
-    refiner: Refiner | None,
-) -> list[dict[str, Any]]:
+def _on_footage(cards: list[Card], asked: _Asked, options: argparse.Namespace) -> list[dict[str, Any]]:
     views = load_views(options.on)
     focal_px = _focal_lengths(views, options)
     beside = []
@@ -255,7 +250,7 @@ def _on_footage(
     found: dict[str, Remembered] = {}
     for view in views:
         # a fresh detector for each video, so that nothing is followed from one to the next
-        with closing(create_detector(options.detector, device, options.threads)) as detector:
+        with closing(create_detector(options.detector, asked.device, asked.threads)) as detector:
             found[view.name] = detect(view, detector)
     results = []
     for card in cards:
@@ -264,15 +259,15 @@ def _on_footage(
             "data": options.on.name,
             "detector": options.detector,
             "focal_px": options.focal_px,
-            **_lens(options, refiner),
-            **_scored(OnnxLifter(card, device, options.threads, refiner=refiner), views, found, focal_px),
+            **_lens(options, asked.refiner),
+            **_scored(asked.lifter(card), views, found, focal_px),
         }
-        at = _fitting(card, lookaheads)
+        at = _fitting(card, asked.lookaheads)
         if at:
-            heads = [SequenceLifter(card, k, device, options.threads, refiner) for k in at]
+            heads = [asked.head(card, lookahead) for lookahead in at]
             result["lookaheads"] = [_entry(head.lookahead, _scored(head, views, found, focal_px)) for head in heads]
-        for name in qualities:
-            lifter = create_lifter(card, device, options.threads, name, refiner)
+        for name in asked.qualities:
+            lifter = asked.lifter(card, name)
             figures = _scored(lifter, views, found, focal_px)
             frames = sum(len(detector.poses) for detector in found.values())
             result.setdefault("qualities", []).append(_quality_entry(name, lifter, frames, figures))
