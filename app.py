@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import NoReturn
 
+from pipeline.commands.interrupt import Interrupt, interrupts
 from pipeline.errors import ConfigError, PoseStrideError
 
 _DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
@@ -84,15 +85,20 @@ def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code (0, 1 failure, 2 usage, 130 interrupted)."""
+    """Run the command line; returns the exit code: 0, 1 failure, 2 usage, 128 + the signal that ended it."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    options = parse(arguments)
+    try:
+        with interrupts():
+            return _execute(parse(arguments))
+    except Interrupt as interrupt:
+        print(interrupt, file=sys.stderr)
+        return interrupt.exit_code
+
+
+def _execute(options: argparse.Namespace) -> int:
     try:
         code: int = importlib.import_module(_VERBS[options.verb][0]).execute(options)
         return code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
     except Exception as error:
         if options.debug:
             traceback.print_exc()

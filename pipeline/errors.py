@@ -27,6 +27,10 @@ class ConfigError(PoseStrideError):
     """An option or a combination of options is not valid."""
 
 
+class DisplayError(PoseStrideError):
+    """No window can be opened here."""
+
+
 class ExportError(PoseStrideError):
     """A result can't be written."""
 

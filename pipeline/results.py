@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.stages import Meter
 from pipeline.types import U8, Frame, Pose2D, Pose3D
 
-DELAYS = ("latency", "settled")
+DELAYS = ("latency", "screen", "settled")
 """What is measured of whole frames; all other names are stages."""
 
 NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
@@ -57,9 +57,11 @@ class Statistics:
     """Counts and times of a run; read it when the run is over, or while it goes on.
 
     Attributes:
-        meter: times by stage, and ``latency``: from the capture of a frame (for recordings: from its decoding) until
-            its picture has been taken, or its rows where there is no picture. Where provisional pictures are shown,
-            ``settled`` is the time until the rows have been taken. These two are no stages.
+        meter: times by stage, and three delays that are no stages. ``latency``: from the capture of a frame (of
+            recordings: from its decoding) until its picture has been taken, or its rows where there is no picture; in a
+            live run without pictures, until it has been detected and the lifter has seen it. ``screen``: from then
+            until the picture is on the screen, where a window in another process knows. ``settled``: live, from the
+            capture of a frame until its rows have been taken, where they come later than that.
         frames: with rows.
         pictures: shown or written.
         dropped: frames of a live source that nobody had time for: they have neither rows nor picture.

@@ -173,10 +173,11 @@ class Pipeline:
                 statistics.dropped = frames.dropped
                 statistics.not_drawn = lifted.dropped + drawn.dropped
                 statistics.wall_s = time.perf_counter() - started
-                if self.composer is None or result.picture is not None:
-                    statistics.meter.add("latency", time.perf_counter() - captured_s)
-                if self._preview is not None and result.for_files:
-                    statistics.meter.add("settled", time.perf_counter() - captured_s)
+                late_s = time.perf_counter() - captured_s
+                if result.picture is not None or (self.composer is None and not self._live):
+                    statistics.meter.add("latency", late_s)
+                if result.for_files and self._live and (self.composer is None or self._preview is not None):
+                    statistics.meter.add("settled", late_s)
             statistics.dropped = frames.dropped
         return statistics
 
@@ -259,8 +260,12 @@ class Pipeline:
             for captured_s, frame, poses in found:
                 settling.push(captured_s, frame)
                 batch += people.push(frame, poses)
+                lifted = None
                 if len(batch) >= limit:
                     lifted, batch = (batch, self._lifted(batch)), []
+                if self._live and self.composer is None:
+                    self.statistics.meter.add("latency", time.perf_counter() - captured_s)
+                if lifted is not None:
                     yield from _apart(settling.results(*lifted), drawn_live)
         except Exception as error:  # frames that were read before the failure still get their rows
             failure = error
@@ -328,6 +333,7 @@ class Pipeline:
                 yield captured_s, result
                 continue
             done_s.append(time.perf_counter())
+            screen_ms = statistics.meter.recent_ms("screen", 50) or 0.0
             fps = (len(done_s) - 1) / (done_s[-1] - done_s[0]) if len(done_s) == _RATE_FRAMES else None
             poses3d = result.poses3d if result.smoothed is None else result.smoothed
             with statistics.meter.time("draw"):
@@ -337,14 +343,19 @@ class Pipeline:
                     poses3d,
                     fps,
                     self._note(result),
-                    latency_ms=statistics.meter.recent_ms("latency", 50) if self._live else None,
-                    latency_p95_ms=statistics.meter.recent_ms("latency", 95) if self._live else None,
+                    latency_ms=self._late_ms(50, screen_ms),
+                    latency_p95_ms=self._late_ms(95, screen_ms),
                     dropped=statistics.dropped,
                 )
             composed = replace(result, picture=picture)
             if self._film is not None:
                 self._film.film(composed, wait=self._ending)
             yield captured_s, composed
+
+    def _late_ms(self, percent: float, screen_ms: float) -> float | None:
+        """Live: how long after its capture a picture came to the screen, of the last ones."""
+        late_ms = self.statistics.meter.recent_ms("latency", percent) if self._live else None
+        return None if late_ms is None else late_ms + screen_ms
 
     def _note(self, result: Result) -> str:
         """What the picture says about itself in a live run."""

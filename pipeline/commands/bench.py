@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.interrupt import stopping
 from pipeline.commands.options import (
     add_model_arguments,
     add_motion_arguments,
@@ -18,7 +19,7 @@ from pipeline.commands.options import (
     run_options,
 )
 from pipeline.commands.outputs import Outputs
-from pipeline.commands.run import stop_on_interrupt, timings
+from pipeline.commands.run import timings
 from pipeline.errors import ConfigError
 from pipeline.export.run_json import write_run_json
 from pipeline.pace import Paced
@@ -75,7 +76,7 @@ def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
     with tempfile.TemporaryDirectory() as name:
         options = argparse.Namespace(**{"wide": False, "npz": False, **vars(options)})
         size = composer.output_size if composer else None
-        with Outputs(Path(name), options, pipeline.source.info, size) as outputs, stop_on_interrupt(pipeline):
+        with Outputs(Path(name), options, pipeline.source.info, size) as outputs, stopping(pipeline.stop):
             return pipeline.run(outputs.take, film=outputs if pipeline.source.info.live else None)
 
 

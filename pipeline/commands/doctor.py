@@ -17,8 +17,8 @@ import onnxruntime as ort
 
 from pipeline.cards import list_cards
 from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
-from pipeline.errors import PoseStrideError
-from pipeline.render.screen import display_problem
+from pipeline.errors import DisplayError, PoseStrideError
+from pipeline.render.display import open_window
 from pipeline.runtime import Device, OnnxModel
 from pipeline.runtime.engines import LIMIT_BYTES, cache_dir, size_bytes
 from pipeline.runtime.gpu import gpu_problems, nvidia_smi
@@ -112,8 +112,11 @@ def _engine_cache() -> Iterator[Finding]:
 
 
 def _screen() -> Iterator[Finding]:
-    problem = display_problem()
-    yield ("ok", "a window can be opened") if problem is None else ("note", f"no window: {problem}")
+    try:
+        open_window("PoseStride").close()
+        yield "ok", "a window can be opened"
+    except DisplayError as error:
+        yield "note", f"no window: {error}"
 
 
 def _models() -> Iterator[Finding]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from pipeline.commands.outputs import Outputs
 from pipeline.errors import ExportError
 from pipeline.export.snapshot import save_snapshot
-from pipeline.render.screen import Command, Screen
+from pipeline.render.keys import Command
+from pipeline.render.screen import Screen
 from pipeline.results import Result
 from pipeline.run import Pipeline
 from pipeline.sources.live import state_of
@@ -34,6 +35,8 @@ class LiveView:
         if result.picture is not None:
             self._screen.recording = self._outputs.recording
             self._do(self._screen.show(result.picture))
+            if self._screen.delay_s is not None and not self._screen.paused:
+                self._pipeline.statistics.meter.add("screen", self._screen.delay_s)
 
     def idle(self) -> None:
         """No result has come for a moment: keep the window alive and say why, if the source knows."""

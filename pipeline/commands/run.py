@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import platform
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pipeline.commands.interrupt import Interrupt, stopping
 from pipeline.commands.live_view import LiveView
 from pipeline.commands.options import (
     Models,
@@ -31,14 +29,15 @@ from pipeline.commands.options import (
     run_options,
 )
 from pipeline.commands.outputs import ALL_RESULTS, Outputs, result_names, wants_video
-from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.errors import ConfigError, DisplayError, PoseStrideError
 from pipeline.export.output_folder import prepare_output, remove_results
 from pipeline.export.run_json import write_run_json
 from pipeline.lift import OnnxLifter
 from pipeline.paired import PairedLifter
 from pipeline.place import height_scale
 from pipeline.render.compose import Composer
-from pipeline.render.screen import Screen, display_problem
+from pipeline.render.display import open_window
+from pipeline.render.screen import Screen, Window
 from pipeline.results import DELAYS, Result, Statistics
 from pipeline.run import Pipeline, longest_gap_s
 from pipeline.sources import Source
@@ -67,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run; returns the exit code: 0, or 130 after Ctrl-C.
+    """Run; returns the exit code: 0, or 128 + the signal that ended it (130: Ctrl-C).
 
     Raises:
         PoseStrideError: what went wrong; finished results are kept.
@@ -78,15 +77,18 @@ def execute(options: argparse.Namespace) -> int:
     motion = run_options(options, scale, options.focal_px)
     refiner = find_refiner(options.refine, options.focal_px is not None)
     started = time.time()
-    with closing(open_from(options)) as source:
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(open_from(options)))
         info = source.info
         folder = options.out or Path("out") / _folder_name(info.name)
         names = result_names(options, info.live)
         prepare_output(folder, names, options.overwrite)
         for note in _unused(options, info.live):
             print(f"note: {note}", file=sys.stderr)
-        show = info.live and not options.no_display and _can_show()
-        draws = show or wants_video(options, info.live)
+        screen = None
+        if info.live and not options.no_display and (window := _window()) is not None:
+            screen = stack.enter_context(Screen(window))
+        draws = screen is not None or wants_video(options, info.live)
         models = load_models(options, info.live, draws, refiner)
         print(f"running on {models.lifter.choice}", file=sys.stderr)
         composer = Composer(info.width_px, info.height_px) if draws else None
@@ -94,12 +96,12 @@ def execute(options: argparse.Namespace) -> int:
         outcome = _Outcome()
         if options.overwrite:  # only now, when everything has been opened; an old run.json must not describe new rows
             remove_results(folder, {*ALL_RESULTS} - {*names} | {"run.json"})
-        with closing(models.detector), stop_on_interrupt(pipeline) as interrupted:
+        with closing(models.detector), stopping(pipeline.stop) as stop:
             try:
-                _write_results(pipeline, folder, options, show, outcome)
+                _write_results(pipeline, folder, options, screen, outcome)
             except BaseException as error:  # whatever ended the run, its run.json says so
                 outcome.status, outcome.error = "failed", error
-        if interrupted() and (outcome.error is None or isinstance(outcome.error, KeyboardInterrupt)):
+        if stop.interrupt is not None and (outcome.error is None or isinstance(outcome.error, Interrupt)):
             outcome.status = "interrupted"
         report = _report(options, source, models, pipeline.statistics, outcome, started)
         try:
@@ -111,7 +113,7 @@ def execute(options: argparse.Namespace) -> int:
             raise outcome.error
     names = [name for name in result_names(options, info.live) if (folder / name).exists()]
     print(_summary([folder / name for name in [*names, *outcome.recordings]], pipeline.statistics, outcome.status))
-    return 130 if outcome.status == "interrupted" else 0
+    return 0 if stop.interrupt is None else stop.interrupt.exit_code
 
 
 @dataclass
@@ -129,43 +131,22 @@ def _folder_name(source_name: str) -> str:
     return name.strip("._") or "source"
 
 
-def _can_show() -> bool:
-    problem = display_problem()
-    if problem:
-        print(f"no window: {problem}", file=sys.stderr)
-    return problem is None
-
-
-@contextmanager
-def stop_on_interrupt(pipeline: Pipeline) -> Iterator[Any]:
-    """Ctrl-C ends the source and lets the frames under way finish; a second one ends at once."""
-    hits = 0
-
-    def handle(*_: object) -> None:
-        nonlocal hits
-        hits += 1
-        # In a thread: the signal may have come while the main thread holds the lock that this needs.
-        threading.Thread(target=pipeline.stop, name="interrupt", daemon=True).start()
-        if hits > 1:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, handle)
+def _window() -> Window | None:
     try:
-        yield lambda: hits > 0
-    finally:
-        signal.signal(signal.SIGINT, before)
+        return open_window("PoseStride")
+    except DisplayError as error:
+        print(f"no window: {error}; the run goes on without one", file=sys.stderr)
+        return None
 
 
 def _write_results(
-    pipeline: Pipeline, folder: Path, options: argparse.Namespace, show: bool, outcome: _Outcome
+    pipeline: Pipeline, folder: Path, options: argparse.Namespace, screen: Screen | None, outcome: _Outcome
 ) -> None:
     info, composer = pipeline.source.info, pipeline.composer
     with ExitStack() as stack:
         outputs = stack.enter_context(Outputs(folder, options, info, composer.output_size if composer else None))
         stack.callback(_note_recordings, outputs, outcome)
-        view = None
-        if show:
-            view = LiveView(stack.enter_context(Screen("PoseStride")), pipeline, outputs, folder)
+        view = None if screen is None else LiveView(screen, pipeline, outputs, folder)
         progress = stack.enter_context(
             tqdm(total=info.frame_count, unit="frame", desc=info.name, disable=not sys.stderr.isatty())
         )
@@ -174,9 +155,17 @@ def _write_results(
             outputs.take(result)
             if view is not None:
                 view.take(result)
+            if info.live and not progress.disable:
+                progress.set_postfix_str(_delays(pipeline.statistics), refresh=False)
             progress.update(result.for_files)
 
         pipeline.run(take, view.idle if view else None, outputs if info.live else None)
+
+
+def _delays(statistics: Statistics) -> str:
+    """The delays of the last frames, for the progress bar."""
+    late_ms = {name: statistics.meter.recent_ms(name, 50) for name in DELAYS}
+    return ", ".join(f"{name} {ms:.0f} ms" for name, ms in late_ms.items() if ms is not None)
 
 
 def _note_recordings(outputs: Outputs, outcome: _Outcome) -> None:
@@ -277,7 +266,7 @@ def _early(models: Models) -> dict[str, Any]:
 
 
 def timings(statistics: Statistics) -> dict[str, Any]:
-    """fps, latency (from a decoded frame to its written result) and per-stage medians, in ms per frame."""
+    """fps, the delays of ``Statistics.meter`` and per-stage medians, in ms per frame."""
     meter = statistics.meter
 
     def rounded(value: float | None) -> float | None:
@@ -287,6 +276,7 @@ def timings(statistics: Statistics) -> dict[str, Any]:
         "fps": round(statistics.fps, 2),
         "latency_ms_median": rounded(meter.median_ms("latency")),
         "latency_ms_p95": rounded(meter.percentile_ms("latency", 95)),
+        "screen_ms_median": rounded(meter.median_ms("screen")),
         "settled_ms_median": rounded(meter.median_ms("settled")),
         "stages": {
             name: {"ms_median": rounded(meter.median_ms(name)), "seconds_total": round(meter.total_s(name), 3)}
@@ -308,11 +298,12 @@ def _versions() -> dict[str, str]:
 
 def _summary(files: list[Path], statistics: Statistics, status: str) -> str:
     measured = timings(statistics)
-    latency = measured["latency_ms_median"]
+    latency, settled = measured["latency_ms_median"], measured["settled_ms_median"]
     lines = [
         f"{status}: {statistics.frames} frames, person in {statistics.frames_with_person}, "
         f"people: {len(statistics.tracks)}, {measured['fps']:.1f} frames/s"
         + (f", latency {latency:.0f} ms (median)" if latency is not None else "")
+        + (f", settled after {settled:.0f} ms" if settled is not None else "")
         + (f", {statistics.dropped} frames dropped" if statistics.dropped else "")
     ]
     if statistics.frames and not statistics.frames_with_person:

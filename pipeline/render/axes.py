@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pipeline.render.palette import BACKGROUND, FLOOR, GRID, TEXT_FAINT, as_rgb, mix
+from pipeline.render.plate import LEAST_TEXT_PX
 from pipeline.types import U8
 
 HALF_WIDTH_M = 1.0
@@ -21,8 +22,9 @@ _ELEVATION_DEG = 14.0
 # The figure is always this large for matplotlib, so that letters and their distances scale with the panel.
 _SIDE_INCH = 7.2
 _TEXT_PT = 10.5
-# Below this size the letters would be too small to read.
-_MIN_LABELLED_PX = 320
+# Letters have a least size, so small panels have room for fewer words: below the first size the axes lose some numbers,
+# below the second one their names and all numbers but heights, below the third one those too.
+_MIN_FULL_PX, _MIN_NAMED_PX, _MIN_LABELLED_PX = 700, 460, 320
 
 
 @dataclass(frozen=True)
@@ -67,19 +69,24 @@ def make_figure(width_px: int, height_px: int) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width_px / dpi, height_px / dpi), dpi=dpi, facecolor=as_rgb(BACKGROUND))
     axes: Any = figure.add_axes((0.0, 0.0, 1.0, 1.0), projection="3d", facecolor=as_rgb(BACKGROUND))
     axes.set(xlim=(-HALF_WIDTH_M, HALF_WIDTH_M), ylim=(-HALF_WIDTH_M, HALF_WIDTH_M), zlim=(0, HEIGHT_M))
-    axes.set_box_aspect((2 * HALF_WIDTH_M, 2 * HALF_WIDTH_M, HEIGHT_M), zoom=1.1)
+    full, named, labelled = (side_px >= least for least in (_MIN_FULL_PX, _MIN_NAMED_PX, _MIN_LABELLED_PX))
+    axes.set_box_aspect((2 * HALF_WIDTH_M, 2 * HALF_WIDTH_M, HEIGHT_M), zoom=1.1 if full else 1.04)
     axes.view_init(_ELEVATION_DEG, _AZIMUTH_DEG)
-    labelled = side_px >= _MIN_LABELLED_PX
+    text_pt = max(_TEXT_PT, 72 / dpi * LEAST_TEXT_PX)
     for axis, name, ticks in (
         (axes.xaxis, "right (m)", (-0.5, 0, 0.5)),
         (axes.yaxis, "away (m)", (-0.5, 0, 0.5)),
         (axes.zaxis, "", (0.5, 1, 1.5, 2)),
     ):
-        texts = [f"{tick:g} m" if axis is axes.zaxis else f"{tick:g}" for tick in ticks]
-        axis.set_ticks(ticks, texts if labelled else [""] * len(ticks))
-        axis.set_label_text(name if labelled else "", color=as_rgb(TEXT_FAINT), fontsize=_TEXT_PT)
+        high, across = axis is axes.zaxis, axis is axes.xaxis
+        shown = (full or (high and tick in (1, 2)) or (across and named and tick != 0) for tick in ticks)
+        texts = [
+            f"{tick:g}{' m' * high}" * (labelled and is_shown) for tick, is_shown in zip(ticks, shown, strict=True)
+        ]
+        axis.set_ticks(ticks, texts)
+        axis.set_label_text(name if named else "", color=as_rgb(TEXT_FAINT), fontsize=text_pt)
         axis.labelpad = -5
-        axis.set_tick_params(labelcolor=as_rgb(TEXT_FAINT), labelsize=_TEXT_PT, pad=2 if axis is axes.zaxis else -2)
+        axis.set_tick_params(labelcolor=as_rgb(TEXT_FAINT), labelsize=text_pt, pad=2 if high else -2)
         axis.line.set_color(as_rgb(GRID))
         axis._axinfo["grid"].update(color=as_rgb(GRID), linewidth=0.7)
         axis._axinfo["tick"].update(color=as_rgb(GRID))

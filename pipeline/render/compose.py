@@ -107,36 +107,42 @@ class Composer:
             xy_px[:, 0] = self._layout.picture_width - 1 - xy_px[:, 0]
         return replace(pose, xy_px=xy_px)
 
-    def _write(self, image: U8, lines: list[str]) -> None:
-        """Write lines on a dark plate in the upper left corner."""
-        font, pad, lines = self._font, self._font.size_px // 2, [line for line in lines if line]
+    def _write(self, image: U8, lines: list[list[str]]) -> None:
+        """Write lines on a dark plate in the upper left corner of the picture.
+
+        Args:
+            image: the whole.
+            lines: each in several wordings, the longest first; the first one that fits is written.
+        """
+        font, pad = self._font, self._font.size_px // 2
+        room = self._layout.picture_width - 4 * pad
+        texts = [font.fitted(next((w for w in line if font.width_px(w) <= room), line[-1]), room) for line in lines]
+        texts = [text for text in texts if text]
+        if not texts:
+            return
         # Widths in whole steps: a plate that fits exactly would tremble with every digit.
         step = 2 * font.size_px
-        width = -(-max(map(font.width_px, lines)) // step) * step + 2 * pad
-        darken(image, pad, pad, width, font.line_px * len(lines) + pad)
-        for row, line in enumerate(lines):
-            font.draw(image, line, 2 * pad, pad + pad // 2 + row * font.line_px, TEXT)
+        width = min(-(-max(map(font.width_px, texts)) // step) * step, room) + 2 * pad
+        darken(image, pad, pad, width, font.line_px * len(texts) + pad)
+        for row, text in enumerate(texts):
+            font.draw(image, text, 2 * pad, pad + pad // 2 + row * font.line_px, TEXT)
 
 
-def _what(frame: Frame, fps: float | None) -> str:
+def _what(frame: Frame, fps: float | None) -> list[str]:
     """What is shown: frame number, time, frames per second."""
-    words = [f"frame {frame.index}", f"{frame.time_s:.2f} s"]
-    if fps is not None and np.isfinite(fps):
-        words.append(f"{fps:.1f} fps")
-    return _GAP.join(words)
+    time = f"{frame.time_s:.2f} s"
+    rate = [f"{fps:.1f} fps"] if fps is not None and np.isfinite(fps) else []
+    return [_GAP.join([f"frame {frame.index}", time, *rate]), _GAP.join([time, *rate]), time]
 
 
-def _how(latency_ms: float | None, p95_ms: float | None, dropped: int, note: str) -> str:
+def _how(latency_ms: float | None, p95_ms: float | None, dropped: int, note: str) -> list[str]:
     """How it goes: latency, dropped frames, note."""
-    words = []
+    long, short = [], []
     if latency_ms is not None and np.isfinite(latency_ms):
         worst = f" (95 %: {p95_ms:.0f})" if p95_ms is not None and np.isfinite(p95_ms) else ""
-        words.append(f"latency {latency_ms:.0f} ms{worst}")
-    if dropped:
-        words.append(f"{dropped} dropped")
-    if note:
-        words.append(note)
-    return _GAP.join(words)
+        long, short = [f"latency {latency_ms:.0f} ms{worst}"], [f"{latency_ms:.0f} ms"]
+    lost, notes = [f"{dropped} dropped"] if dropped else [], [note] if note else []
+    return [_GAP.join(words) for words in (long + lost + notes, short + lost + notes, short + notes, notes or short)]
 
 
 def _fill(picture: U8, source: U8) -> None:

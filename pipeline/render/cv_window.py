@@ -1,4 +1,4 @@
-"""One window of OpenCV."""
+"""One window of OpenCV, in this process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import cv2
 
+from pipeline.render.keys import CLOSED
 from pipeline.types import U8
 
 # The window begins no larger than fits on most screens; the user may make it larger.
@@ -16,48 +17,62 @@ _MAX_HEIGHT_PX = 840
 
 
 class CvWindow:
-    """A window that can be resized. All calls must come from the thread that made it.
+    """A window that can be resized, as ``pipeline.render.screen.Window`` describes it.
+
+    It must not be used on Linux where PyAV may have been imported before OpenCV, see ``window_process``; and elsewhere
+    all calls must come from the main thread.
 
     Args:
         title: its title, and its name for OpenCV.
     """
 
     def __init__(self, title: str) -> None:
-        _load_system_x11_xcb()
+        self.delay_s: float | None = None
         self._title = title
-        self._open, self._sized = True, False
+        self._opened = self._closed = False
+        self._size_px = (0, 0)
+
+    def open(self) -> None:
+        """Open it, if ``show`` has not done so."""
+        if self._opened:
+            return
+        _load_system_x11_xcb()
         # Without WINDOW_GUI_NORMAL Qt adds a tool bar, and complains about fonts that it does not have.
-        cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        self._opened = True
 
     def show(self, picture: U8) -> None:
         """Show uint8 [H, W, 3] BGR; nothing once the window is closed."""
-        if not self.is_open():
+        self.open()
+        if not self._is_open():
             return
-        if not self._sized:
-            height_px, width_px = picture.shape[:2]
+        height_px, width_px = picture.shape[:2]
+        if (width_px, height_px) != self._size_px:  # else the user's wish counts
+            self._size_px = width_px, height_px
             scale = min(1.0, _MAX_WIDTH_PX / width_px, _MAX_HEIGHT_PX / height_px)
             cv2.resizeWindow(self._title, max(1, round(width_px * scale)), max(1, round(height_px * scale)))
-            self._sized = True
         cv2.imshow(self._title, picture)
 
     def key(self, wait_ms: int) -> int:
-        """Let the window work for ``wait_ms`` (at least 1), or until a key; its code for ``keys.command_of``, or -1."""
-        return int(cv2.waitKeyEx(max(1, wait_ms)))
+        """Let the window work for ``wait_ms`` (1 at least), or until a key; its code, -1, or ``CLOSED``."""
+        code = int(cv2.waitKeyEx(max(1, wait_ms)))
+        return code if code >= 0 or self._is_open() else CLOSED
 
-    def is_open(self) -> bool:
-        """False once the user has closed it; then ``show`` must not open another."""
-        if self._open:
+    def _is_open(self) -> bool:
+        """False once the user has closed it: then ``show`` must not open another."""
+        if self._opened and not self._closed:
             try:
-                self._open = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+                self._closed = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
             except cv2.error:  # Qt, when the last window is gone
-                self._open = False
-        return self._open
+                self._closed = True
+        return not self._closed
 
     def close(self) -> None:
         """Close it. Calling it again does nothing."""
-        with suppress(cv2.error):  # Qt, when the last window is gone
-            cv2.destroyWindow(self._title)
-        self._open = False
+        if self._opened:
+            with suppress(cv2.error):  # Qt, when the last window is gone
+                cv2.destroyWindow(self._title)
+        self._opened = self._closed = True
 
 
 def _load_system_x11_xcb() -> None:

@@ -46,8 +46,9 @@ class Hints:
         return left_px - pad_px
 
     def draw_message(self, image: U8, words: str) -> None:
-        """Draw one line in the lower left corner, in place."""
+        """Draw one line in the lower left corner, in place; its end is left out where there is no room."""
         font, pad_px = self._font, self._pad_px
+        words = font.fitted(words, image.shape[1] - 4 * pad_px)
         height_px = font.line_px + pad_px
         top_px = image.shape[0] - pad_px - height_px
         darken(image, pad_px, top_px, font.width_px(words) + 2 * pad_px, height_px)

@@ -25,6 +25,9 @@ HELP_LINES: tuple[tuple[str, str], ...] = (
     ("h  ?", Command.HELP.value),
 )
 
+CLOSED = -2
+"""In place of the code of a key: the user has closed the window."""
+
 # 0xFF1B is Escape as X11 calls it, which some builds of OpenCV pass on.
 _COMMANDS: dict[int, Command] = {
     27: Command.QUIT,
@@ -43,8 +46,8 @@ def command_of(code: int) -> Command | None:
     """The command of a key, None if it has none.
 
     Args:
-        code: as ``cv2.waitKeyEx`` gives it; -1 is no key. Not that of ``cv2.waitKey`` or ``pollKey``: they cut it to
-            eight bits, and then the arrow keys (0xFF51 to 0xFF53) are the letters Q, R and S.
+        code: as ``cv2.waitKeyEx`` gives it; negative is no key. Not that of ``cv2.waitKey`` or ``pollKey``: they cut
+            it to eight bits, and then the arrow keys (0xFF51 to 0xFF53) are the letters Q, R and S.
     """
     if code < 0:
         return None

@@ -12,6 +12,7 @@ from pipeline.render import strokes
 from pipeline.render.axes import HALF_WIDTH_M, draw_axes
 from pipeline.render.ground import Ground
 from pipeline.render.palette import BACKGROUND, BY_SIDE, LEFT, OUTLINE, RIGHT, TEXT, TEXT_FAINT, Colour, mix
+from pipeline.render.plate import LEAST_TEXT_PX
 from pipeline.render.text import Font
 from pipeline.skeletons import H36M_17
 from pipeline.types import F32, U8, Origin, Pose3D
@@ -41,7 +42,7 @@ class Panel:
         self.axes = draw_axes(width_px, height_px)
         self._distance_per_m = float(np.linalg.norm(self.axes.matrix[2, :3]))
         self._ground = Ground()
-        self._font = Font(round(np.clip(min(width_px, height_px) / 42, 8, 22)))
+        self._font = Font(round(np.clip(min(width_px, height_px) / 42, LEAST_TEXT_PX, 22)))
         self._draw_legend(self.axes.image)
 
     def _draw_legend(self, image: U8) -> None:

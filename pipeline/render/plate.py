@@ -12,9 +12,13 @@ _ALPHA = 0.75
 _LEVEL = 20
 
 
+LEAST_TEXT_PX = 15
+"""Size of the smallest text: capital letters of 11 pixels, which can be read at arm's length."""
+
+
 def text_size_px(height_px: int) -> int:
     """Size of the text on a picture of this height."""
-    return round(float(np.clip(height_px / 38, 10, 26)))
+    return round(float(np.clip(height_px / 38, LEAST_TEXT_PX, 26)))
 
 
 def darken(image: U8, x_px: int, y_px: int, width_px: int, height_px: int) -> None:

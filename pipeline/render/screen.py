@@ -8,15 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.render.cv_window import CvWindow
-from pipeline.render.display import display_problem
 from pipeline.render.hints import Hints
-from pipeline.render.keys import Command, command_of
+from pipeline.render.keys import CLOSED, Command, command_of
 from pipeline.render.palette import BACKGROUND, TEXT_FAINT
 from pipeline.render.text import Font
 from pipeline.types import U8
-
-__all__ = ["Command", "Screen", "Window", "display_problem"]
 
 _WAIT_MS = 10
 _FIRST_MESSAGE = "h: help"
@@ -24,16 +20,20 @@ _FIRST_MESSAGE_S = 5.0
 
 
 class Window(Protocol):
-    """What ``Screen`` needs of a window."""
+    """A window on the screen. All calls must come from one thread.
+
+    Attributes:
+        delay_s: how long the newest picture that is on the screen took to come there after ``show`` and ``key`` had
+            returned; None if it is there by then, or if nothing is known yet.
+    """
+
+    delay_s: float | None
 
     def show(self, picture: U8) -> None:
         """Show uint8 [H, W, 3] BGR; nothing once the window is closed."""
 
     def key(self, wait_ms: int) -> int:
-        """Let the window work for at most so long; the code of a key as in ``keys.command_of``, or -1."""
-
-    def is_open(self) -> bool:
-        """False once the user has closed it."""
+        """Let the window work for at most so long; a key's code as in ``keys.command_of``, -1, or ``keys.CLOSED``."""
 
     def close(self) -> None:
         """Close it. Calling it again does nothing."""
@@ -51,8 +51,7 @@ class Screen:
     - RECORD, SNAPSHOT, MIRROR: for the caller to do; it sets ``recording`` and says what it did by ``say``.
 
     Args:
-        title: of the window.
-        window: where to show; a new ``CvWindow`` if None. Ask ``display_problem`` before.
+        window: where to show, see ``pipeline.render.display.open_window``.
         clock: seconds that only increase.
 
     Attributes:
@@ -61,11 +60,11 @@ class Screen:
         picture: the picture that is shown, without anything of the screen's own; None before the first one.
     """
 
-    def __init__(self, title: str, window: Window | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, window: Window, clock: Callable[[], float] = time.monotonic) -> None:
         self.recording = False
         self.paused = False
         self.picture: U8 | None = None
-        self._window = window or CvWindow(title)
+        self._window = window
         self._clock = clock
         self._help = False
         self._message, self._message_end_s = "", 0.0
@@ -74,12 +73,17 @@ class Screen:
         self._drawn: tuple[object, ...] = ()
         self.say(_FIRST_MESSAGE, _FIRST_MESSAGE_S)
 
+    @property
+    def delay_s(self) -> float | None:
+        """See ``Window.delay_s``."""
+        return self._window.delay_s
+
     def say(self, words: str, duration_s: float = 3.0) -> None:
         """Show a line at the lower edge for some seconds; the next one replaces it."""
         self._message, self._message_end_s = words, self._clock() + duration_s
 
     def show(self, picture: U8) -> Command | None:
-        """Show a picture and look once for a key; takes a few milliseconds.
+        """Show a picture and look once for a key.
 
         Args:
             picture: uint8 [H, W, 3] BGR; not changed, and must not be changed later by the caller.
@@ -87,7 +91,7 @@ class Screen:
         if self.picture is None or not self.paused:
             self.picture = picture
         self._draw()
-        return self._act(self._window.key(1))
+        return self._act(self._window.key(0))
 
     def wait(self, limit_s: float) -> Command | None:
         """Keep the window alive for ``limit_s`` (0: look once), or until a command, without a new picture."""
@@ -95,14 +99,12 @@ class Screen:
         while True:
             self._draw()
             left_ms = round(1000 * (end_s - self._clock()))
-            command = self._act(self._window.key(max(1, min(left_ms, _WAIT_MS))))
+            command = self._act(self._window.key(max(0, min(left_ms, _WAIT_MS))))
             if command is not None or self._clock() >= end_s:
                 return command
 
     def _act(self, code: int) -> Command | None:
-        if not self._window.is_open():
-            return Command.QUIT
-        command = command_of(code)
+        command = Command.QUIT if code == CLOSED else command_of(code)
         if command is Command.PAUSE:
             self.paused = not self.paused
         elif command is Command.HELP:
@@ -115,7 +117,7 @@ class Screen:
         if self._drawn and self._drawn[0] is self.picture and self._drawn[1:] == hints:
             return
         self._drawn = (self.picture, *hints)
-        picture = _waiting() if self.picture is None else self.picture
+        picture = waiting_picture() if self.picture is None else self.picture
         self._window.show(self._with_hints(picture, message) if any(hints) else picture)
 
     def _with_hints(self, picture: U8, message: str) -> U8:
@@ -141,8 +143,8 @@ class Screen:
         self.close()
 
 
-def _waiting() -> U8:
-    """What is shown before the first picture."""
+def waiting_picture() -> U8:
+    """What is shown before the first picture: uint8 [360, 640, 3]."""
     image = np.full((360, 640, 3), BACKGROUND, np.uint8)
     font, words = Font(16), "waiting for the first picture"
     font.draw(image, words, (640 - font.width_px(words)) // 2, (360 - font.line_px) // 2, TEXT_FAINT)

@@ -69,6 +69,14 @@ class Font:
         overhang_px = max(left_px + ink.shape[1] - step_px, 0)
         return sum(self._glyph(char)[3] for char in text) + int(overhang_px)
 
+    def fitted(self, text: str, width_px: int) -> str:
+        """The text, or as much of its beginning as fits, with an ellipsis; nothing where not even that fits."""
+        if self.width_px(text) <= width_px:
+            return text
+        while text and self.width_px(f"{text}…") > width_px:
+            text = text[:-1].rstrip()
+        return f"{text}…" if text else ""
+
     def draw(self, image: U8, text: str, x_px: int, y_px: int, colour: Colour) -> None:
         """Draw one line in place, its top left corner at (x, y); what is outside the picture is cut off.
 

@@ -1,6 +1,7 @@
-"""A program that opens the real window, for tests: ``python -m tests.helpers.show_window``.
+"""A program that opens the real window, for tests: ``python -m tests.helpers.show_window process|inside``.
 
-Reads one order a line and answers each with one line: the command that came from the window, or 'none'.
+``process``: as a run on Linux does it, and with PyAV imported first; ``inside``: as a run elsewhere does it. Reads one
+order a line and answers each with one line: the command that came from the window, or 'none'.
 
     show            show the picture a few times
     key             show it until a command comes, or ten seconds
@@ -8,19 +9,24 @@ Reads one order a line and answers each with one line: the command that came fro
     idle            wait a tenth of a second without a new picture
     recording       switch the badge on
     say WORDS       show a message; without words it goes away
-    destroy         close the window as its user would, not as ``Screen`` does
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 
-import cv2
 import numpy as np
 
+if sys.argv[1:] == ["process"]:
+    importlib.import_module("av")
+
 from pipeline.render.compose import Composer
-from pipeline.render.screen import Command, Screen
+from pipeline.render.cv_window import CvWindow
+from pipeline.render.display import open_window
+from pipeline.render.keys import Command
+from pipeline.render.screen import Screen
 from pipeline.types import U8, Frame
 from tests.pipeline.render.bodies import body2d, body3d
 
@@ -57,8 +63,6 @@ def _obey(order: str, screen: Screen, image: U8) -> Command | None:
         screen.recording = True
     elif verb == "say":
         screen.say(words, 60.0)
-    elif verb == "destroy":
-        cv2.destroyWindow(TITLE)
     else:
         raise ValueError(f"unknown order {order!r}")
     return None
@@ -67,7 +71,8 @@ def _obey(order: str, screen: Screen, image: U8) -> Command | None:
 def main() -> None:
     """Obey until the input ends."""
     image = picture()
-    with Screen(TITLE) as screen:
+    window = open_window(TITLE) if sys.argv[1:] == ["process"] else CvWindow(TITLE)
+    with Screen(window) as screen:
         for line in sys.stdin:
             command = _obey(line.rstrip("\n"), screen, image)
             print(command.name if command else "none", flush=True)

@@ -28,6 +28,7 @@ class Keys:
     def __init__(self, pressed: dict[int, str]) -> None:
         self._pressed = pressed
         self.pictures: list[np.ndarray] = []
+        self.delay_s: float | None = None
         self.taken = 0  # pictures of the run so far; how often the window looks for keys depends on the clock
 
     def show(self, picture: np.ndarray) -> None:
@@ -35,9 +36,6 @@ class Keys:
 
     def key(self, wait_ms: int) -> int:
         return ord(self._pressed.pop(self.taken, "\0"))
-
-    def is_open(self) -> bool:
-        return True
 
     def close(self) -> None: ...
 
@@ -52,7 +50,7 @@ def play(folder: Path, pressed: dict[int, str], frames: int = 40, record: bool =
     assert pipeline.composer is not None
     with (
         Outputs(folder, options, source.info, pipeline.composer.output_size) as outputs,
-        Screen("test", keys) as screen,
+        Screen(keys) as screen,
     ):
         view = LiveView(screen, pipeline, outputs, folder)
 
@@ -126,7 +124,7 @@ def test_a_broken_stream_is_told_on_the_screen(tmp_path: Path) -> None:
     pipeline = Pipeline(source, TrueDetector(source), NumberingPreviewLifter(), Composer(*SIZE))
     options = argparse.Namespace(wide=False, npz=False, smooth="off", record=False, no_video=True)
     said: list[str] = []
-    with Outputs(tmp_path, options, source.info, None) as outputs, Screen("test", Keys({})) as screen:
+    with Outputs(tmp_path, options, source.info, None) as outputs, Screen(Keys({})) as screen:
         view = LiveView(screen, pipeline, outputs, tmp_path)
         screen.say = lambda words, duration_s=3.0: said.append(words)  # type: ignore[method-assign]
         for state in states:

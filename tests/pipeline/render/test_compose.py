@@ -110,20 +110,42 @@ def test_the_state_shows_number_fps_and_note() -> None:
 
 def test_latency_drops_and_note_are_on_a_second_line() -> None:
     composer = Composer(640, 360)
-    line = slice(22, 40)
+    line = slice(33, 51)
 
     def drawn(latency_ms: float | None = None, dropped: int = 0, note: str = "") -> U8:
         return composer.compose(frame(640, 360), [], [], 30.0, note, latency_ms=latency_ms, dropped=dropped)
 
     plain = drawn()
-    assert (plain[26:40, :640] == 120).all()
+    assert (plain[36:, :640] == 120).all()
     states = [drawn(62.0), drawn(63.0), drawn(62.0, 3), drawn(62.0, 4), drawn(note="provisional"), drawn(dropped=4)]
     assert len({state[line].tobytes() for state in states}) == len(states)
     for state in states:
-        assert np.array_equal(state[8:20, 8:150], plain[8:20, 8:150])
-        assert (state[44:, :640] == 120).all()
+        assert np.array_equal(state[8:28, 8:150], plain[8:28, 8:150])
+        assert (state[56:, :640] == 120).all()
         assert state[line, 8:60].max() > 215
     assert np.array_equal(drawn(float("nan")), plain)
+
+
+def test_text_has_a_least_size() -> None:
+    """Its capitals and digits are eleven pixels high at 640x360, which was seven."""
+    image = Composer(640, 360).compose(frame(640, 360, 0), [], [])
+    rows = np.nonzero((image[:34, 12:200] > 160).any((1, 2)))[0]
+    assert 10 <= rows.max() - rows.min() <= 14
+
+
+@pytest.mark.parametrize("size", [(640, 360), (240, 426), (120, 240), (64, 48), (20, 900)])
+def test_where_there_is_little_room_there_are_fewer_words(size: tuple[int, int]) -> None:
+    """The text stays on the picture, and the note, which says that a stream is gone, stays longest."""
+    composer, width = Composer(*size), lay_out(*size).picture_width
+
+    def drawn(note: str) -> U8:
+        return composer.compose(
+            frame(*size, 0), [], [], 29.97, note, latency_ms=123.0, latency_p95_ms=161.0, dropped=1234
+        )
+
+    image = drawn("reconnecting")
+    assert np.array_equal(image[:, width:], Composer(*size).compose(frame(*size, 0), [], [])[:, width:])
+    assert width < 100 or not np.array_equal(image, drawn("settled"))
 
 
 def uneven(width: int, height: int) -> Frame:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pipeline.render.keys import HELP_LINES, Command, command_of
+from pipeline.render.keys import CLOSED, HELP_LINES, Command, command_of
 from pipeline.render.screen import Screen
 from pipeline.types import U8
 
@@ -19,18 +19,18 @@ class StandIn:
     waits_ms: list[int] = field(default_factory=list)
     open: bool = True
     now_s: float = 0.0
+    delay_s: float | None = None
 
     def show(self, picture: U8) -> None:
         self.shown.append(picture.copy())
 
     def key(self, wait_ms: int) -> int:
-        assert wait_ms >= 1
+        assert wait_ms >= 0
         self.waits_ms.append(wait_ms)
         self.now_s += 1.0
+        if not self.open:
+            return CLOSED
         return self.keys.pop(0) if self.keys else -1
-
-    def is_open(self) -> bool:
-        return self.open
 
     def close(self) -> None:
         self.open = False
@@ -43,7 +43,7 @@ def picture(level: int = 100) -> U8:
 def screen_with(*keys: str | int) -> tuple[Screen, StandIn]:
     """A screen whose first message is over."""
     window = StandIn([ord(key) if isinstance(key, str) else key for key in keys])
-    screen = Screen("PoseStride", window, lambda: window.now_s)
+    screen = Screen(window, lambda: window.now_s)
     screen.say("", 0.0)
     return screen, window
 
@@ -168,7 +168,7 @@ def test_a_message_comes_and_goes() -> None:
 
 def test_at_first_the_help_key_is_named() -> None:
     window = StandIn()
-    Screen("PoseStride", window, lambda: window.now_s).show(picture())
+    Screen(window, lambda: window.now_s).show(picture())
     assert (window.shown[0][300:] != 100).any()
 
 
@@ -191,7 +191,7 @@ def test_looking_once_and_showing_take_no_time() -> None:
     screen, window = screen_with()
     screen.wait(0.0)
     screen.show(picture())
-    assert window.waits_ms == [1, 1]
+    assert window.waits_ms == [0, 0]
 
 
 def test_a_closed_window_means_quit_at_every_call() -> None:
@@ -216,3 +216,11 @@ def test_pictures_of_any_size() -> None:
     for shape in ((2, 2, 3), (20, 900, 3), (900, 20, 3), (1080, 3000, 3)):
         screen.show(np.zeros(shape, np.uint8))
         assert window.shown[-1].shape == shape
+
+
+def test_a_message_that_is_too_long_ends_in_the_picture() -> None:
+    screen, window = screen_with()
+    screen.say("reconnecting: " + "a very long reason " * 20)
+    screen.show(picture())
+    columns = np.nonzero((window.shown[0] != 100).any((0, 2)))[0]
+    assert 900 < columns.max() < 1000 - 4

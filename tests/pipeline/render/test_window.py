@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.render.screen import display_problem
+from pipeline.errors import DisplayError
+from pipeline.render.display import open_window
 from pipeline.skeletons import COCO_17
 from pipeline.types import U8
 from tests.helpers.leaks import wait_until
@@ -88,12 +89,12 @@ def difference(a: U8, b: U8) -> NDArray[np.int_]:
 
 
 @contextmanager
-def running(display: Display, folder: Path) -> Iterator[Program]:
+def running(display: Display, folder: Path, kind: str) -> Iterator[Program]:
     errors = folder / "stderr.txt"
     with (
         errors.open("wb") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.helpers.show_window"],
+            [sys.executable, "-m", "tests.helpers.show_window", kind],
             cwd=ROOT,
             env={**os.environ, "DISPLAY": display.name, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
@@ -117,9 +118,10 @@ def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Display]:
         yield started
 
 
-@pytest.fixture
-def program(display: Display, tmp_path: Path) -> Iterator[Program]:
-    with running(display, tmp_path) as started:
+@pytest.fixture(params=["process", "inside"])
+def program(request: pytest.FixtureRequest, display: Display, tmp_path: Path) -> Iterator[Program]:
+    """The window in a process of its own, PyAV being imported; and the one in the program itself."""
+    with running(display, tmp_path, request.param) as started:
         yield started
 
 
@@ -158,10 +160,12 @@ def test_before_the_first_picture_the_window_says_that_it_waits(program: Program
 
 
 @needs_xvfb
+@needs_xdotool
 def test_a_closed_window_is_the_wish_to_quit_and_is_not_opened_again(program: Program) -> None:
     program.obey("say")
     assert program.shows(picture())
-    program.obey("destroy")
+    program.display.close_window(TITLE)
+    assert wait_until(lambda: program.obey("wait") == "QUIT")
     assert [program.obey(order) for order in ("show", "wait", "key")] == ["QUIT"] * 3
 
     def gone(shown: U8) -> bool:
@@ -174,10 +178,11 @@ def test_a_closed_window_is_the_wish_to_quit_and_is_not_opened_again(program: Pr
 
 @needs_xvfb
 @pytest.mark.skipif(find_library("X11-xcb") is None, reason="needs libX11-xcb (Debian: apt-get install libx11-xcb1)")
-def test_qt_is_given_the_systems_libx11_xcb(program: Program) -> None:
+def test_qt_is_given_the_systems_libx11_xcb(display: Display, tmp_path: Path) -> None:
     """With the one of OpenCV's wheels some windows stay black, too rarely to be tested."""
-    program.obey("show")
-    assert "/libX11-xcb.so.1" in program.libraries()
+    with running(display, tmp_path, "inside") as program:
+        program.obey("show")
+        assert "/libX11-xcb.so.1" in program.libraries()
 
 
 @needs_xvfb
@@ -220,17 +225,10 @@ def test_the_help_is_shown_and_hidden_by_its_key(program: Program) -> None:
     assert program.shows(picture())
 
 
-@needs_xvfb
-def test_no_problem_where_a_window_opens(display: Display, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DISPLAY", display.name)
-    assert display_problem() is None
-
-
 @only_linux
-def test_without_a_display_the_problem_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert display_problem() == "no display server (DISPLAY is not set)"
+def test_without_a_display_the_problem_is_named() -> None:
+    with pytest.raises(DisplayError, match=r"^no display server \(DISPLAY is not set\)$"):
+        open_window(TITLE)
 
 
 @only_linux
@@ -240,18 +238,16 @@ def test_a_display_that_does_not_answer_ends_nothing(
 ) -> None:
     """Qt would end the whole process."""
     for name, value in (("DISPLAY", display), ("WAYLAND_DISPLAY", wayland)):
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
+        if value is not None:
             monkeypatch.setenv(name, value)
-    problem = display_problem()
-    assert problem is not None and f"DISPLAY={display or ''} can't be opened: " in problem
+    with pytest.raises(DisplayError, match=f"DISPLAY={display or ''} can't be opened: "):
+        open_window(TITLE)
 
 
 def test_an_opencv_without_windows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv2.getBuildInformation", lambda: "  GUI:                           NONE\n")
-    problem = display_problem()
-    assert problem is not None and "opencv-python-headless" in problem
+    with pytest.raises(DisplayError, match="opencv-python-headless"):
+        open_window(TITLE)
 
 
 def test_a_window_dump_is_parsed() -> None:

@@ -1,0 +1,207 @@
+"""The window of Linux: in a process of its own, which imports OpenCV and never PyAV.
+
+Who imports PyAV before OpenCV brings PyAV's own copy of libxcb into the process; the xcb plug-in of OpenCV's Qt then
+resolves into it and waits for ever in ``xcb_shm_query_version`` when the first window opens (PyAV issues 978, 1024 and
+1050; OpenCV issue 29195). No program can promise an order of imports to those who use it as a library. In a process of
+its own the order is always right. And what else Qt does without asking, abort, hang, wait for a slow X server, does not
+reach the run from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import DisplayError
+from pipeline.render.keys import CLOSED
+from pipeline.render.shared_pictures import SharedPictures
+from pipeline.render.window_messages import Channel, Ended, Kind, Message
+from pipeline.types import U8
+
+log = logging.getLogger(__name__)
+
+OPEN_LIMIT_S = 10.0
+"""How long a window may take to open; and how long an open one may show nothing of what it is given without a word."""
+
+_END_LIMIT_S = 1.0
+_KEYS = 64  # most keys that wait to be asked for
+_STDERR_BYTES = 4096  # as much is kept of what the process said last
+_ROOT = Path(__file__).parents[2]
+
+
+class WindowProcess:
+    """A window in a process of its own, as ``pipeline.render.screen.Window`` describes it.
+
+    Only the constructor waits for the window. If it crashes or hangs, the log says so once, and who uses it goes on.
+
+    Args:
+        title: of the window.
+        limit_s: how long it may take to open.
+
+    Raises:
+        DisplayError: it can't be opened.
+    """
+
+    def __init__(self, title: str, limit_s: float = OPEN_LIMIT_S) -> None:
+        self.delay_s: float | None = None
+        self._keys: deque[int] = deque(maxlen=_KEYS)
+        self._opened = self._closed = self._lost = self._told = False
+        self._number, self._handed_over_s = 0, 0.0  # of the newest picture
+        self._announced = True  # whether the window has been told of it
+        self._waiting_since_s: float | None = None  # for a picture to come to the screen
+        self._stderr = b""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel = Channel(ours)
+        with theirs:
+            try:
+                self._pictures = SharedPictures()
+                self._process = self._start(title, theirs.fileno())
+            except OSError as error:
+                self._channel.close()
+                raise DisplayError(f"{_asked()} can't be opened: its process can't be started ({error})") from error
+        try:
+            self._wait_until_open(limit_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, title: str, end: int) -> subprocess.Popen[bytes]:
+        path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.render.window_main", str(end), str(self._pictures.descriptor), title],
+            cwd=_ROOT,  # the user's folder may hold files that are called like modules
+            env={**os.environ, "PYTHONPATH": path},
+            pass_fds=(end, self._pictures.descriptor),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the terminal is for the run, which then closes the window
+        )
+        assert process.stderr is not None
+        os.set_blocking(process.stderr.fileno(), False)
+        return process
+
+    def _wait_until_open(self, limit_s: float) -> None:
+        end_s = time.monotonic() + limit_s
+        while not self._opened:
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                raise DisplayError(f"{_asked()} did not open within {limit_s:g} s")
+            self._channel.wait(left_s)
+            self._listen()
+            if self._lost:
+                raise DisplayError(f"{_asked()} can't be opened: {self._last_words()}")
+
+    def show(self, picture: U8) -> None:
+        """Hand over uint8 [H, W, 3] BGR, which is copied; nothing once the window is closed or lost."""
+        if self._closed or self._lost:
+            return
+        self._number, self._handed_over_s = self._pictures.put(picture), time.monotonic()
+        if self._waiting_since_s is None:
+            self._waiting_since_s = self._handed_over_s
+        self._announced = False
+        self._announce()
+
+    def key(self, wait_ms: int) -> int:
+        """Wait at most so long for a key; its code for ``keys.command_of``, -1 for none, ``CLOSED`` from then on."""
+        if self._lost:
+            time.sleep(wait_ms / 1000)
+            return -1
+        if not self._keys and not self._closed:
+            if wait_ms:
+                self._channel.wait(wait_ms / 1000)
+            self._listen()
+        if self._keys:
+            return self._keys.popleft()
+        return CLOSED if self._closed else -1
+
+    def _announce(self) -> None:
+        """Tell the window of the newest picture; later, if it has not listened for a long time."""
+        try:
+            if not self._announced:
+                self._announced = self._channel.send(Message(Kind.PICTURE, self._number, self._handed_over_s))
+        except Ended:
+            self._lose()
+
+    def _listen(self) -> None:
+        try:
+            for message in self._channel.messages():
+                self._hear(message)
+        except Ended:
+            self._lose()
+        self._read_stderr()
+        self._announce()
+        self._watch()
+
+    def _hear(self, message: Message) -> None:
+        if message.kind is Kind.KEY:
+            self._keys.append(message.number)
+        elif message.kind is Kind.SHOWN:
+            self.delay_s = message.seconds
+            self._waiting_since_s = None if message.number == self._number else time.monotonic()
+            self._told = False
+        elif message.kind is Kind.OPENED:
+            self._opened = True
+        elif message.kind is Kind.CLOSED:
+            self._closed = True
+
+    def _watch(self) -> None:
+        """Say once that the window hangs."""
+        since_s = self._waiting_since_s
+        if since_s is not None and time.monotonic() - since_s > OPEN_LIMIT_S and not (self._told or self._lost):
+            self._told = True
+            log.warning("the window has shown no picture for %.0f s; the run goes on without it", OPEN_LIMIT_S)
+
+    def _lose(self) -> None:
+        """The process has gone: by itself, unless it has said that its user closed the window."""
+        if self._closed or self._lost:
+            return
+        self._lost = True
+        if self._opened:
+            log.warning("the window is gone (%s); the run goes on without it, Ctrl-C ends it", self._last_words())
+
+    def _last_words(self) -> str:
+        """Why the process ended, as far as it said so."""
+        try:
+            ended = f"its process ended with code {self._process.wait(_END_LIMIT_S)}"
+        except subprocess.TimeoutExpired:
+            ended = "its process does not answer"
+        self._read_stderr()
+        lines = [line.strip() for line in self._stderr.decode(errors="replace").splitlines()]
+        lines = [line for line in lines if line and "font" not in line]
+        if not lines:
+            return ended
+        return lines[-1] if lines[0].startswith("Traceback") else lines[0]
+
+    def _read_stderr(self) -> None:
+        """Keep the last of what the process writes there; a full pipe would stop it."""
+        assert self._process.stderr is not None
+        with suppress(BlockingIOError):
+            while data := os.read(self._process.stderr.fileno(), _STDERR_BYTES):
+                self._stderr = (self._stderr + data)[-_STDERR_BYTES:]
+
+    def close(self) -> None:
+        """Close the window; takes two seconds at most. Calling it again does nothing."""
+        if self._process.stderr is None or self._process.stderr.closed:
+            return
+        self._closed = True
+        self._channel.close()
+        for _ in range(2):
+            try:
+                self._process.wait(_END_LIMIT_S)
+                break
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._process.stderr.close()
+        self._pictures.close()
+
+
+def _asked() -> str:
+    return f"a window on DISPLAY={os.environ.get('DISPLAY', '')}"
