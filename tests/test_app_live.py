@@ -48,7 +48,12 @@ def test_without_a_screen_there_are_rows_and_no_video(
     with http_video(Plan(rate_hz=20, sizes_px=((320, 240),)), path="/mjpeg") as address:
         assert run(address, tmp_path, "--latency", latency, "--end", 0.6) == 0
     assert frames_of(tmp_path) and not list(tmp_path.glob("*.mp4"))
-    assert "no window" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "no window" in printed.err and "latency" in printed.out and "settled after" in printed.out
+    # The newest frame is known long before its rows, which wait for the frames after it.
+    timings = json.loads((tmp_path / "run.json").read_text())["timings"]
+    assert 0 < timings["latency_ms_median"] < timings["settled_ms_median"]
+    assert timings["screen_ms_median"] is None
 
 
 def test_a_stream_that_breaks_keeps_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

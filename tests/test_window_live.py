@@ -51,10 +51,20 @@ class Program:
 
     def window(self) -> int:
         """The number of the window's process, which is waited for."""
-        command = ["pgrep", "-f", "-P", str(self.process.pid), "pipeline.render.window_main"]
-        found: list[bytes] = []
-        assert wait_until(lambda: bool(found.append(subprocess.run(command, capture_output=True).stdout) or found[-1]))
-        return int(found[-1])
+        assert wait_until(lambda: self._window() is not None)
+        found = self._window()
+        assert found is not None
+        return found
+
+    def _window(self) -> int | None:
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid and b"window_main" in (folder / "cmdline").read_bytes():
+                    return int(folder.name)
+            except OSError:  # it has ended meanwhile
+                continue
+        return None
 
     def end(self, how: int | None = None) -> int:
         """Send a signal, if there is one to send; the exit code."""
