@@ -68,9 +68,11 @@ def stopping(end: Callable[[], None]) -> Iterator[Stop]:
 
 @contextmanager
 def _handled(handle: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """Handle the signals so; those that are ignored (``nohup``) stay so, and other threads than the main can't."""
+    """Handle the signals so; only the main thread can, and ``nohup`` has the last word."""
     with ExitStack() as stack:
         for number in _SIGNALS if threading.current_thread() is threading.main_thread() else []:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # A shell without job control starts what is in the background with SIGINT ignored; scripts send it all the
+            # same, so only the SIGHUP that nohup ignores stays ignored.
+            if signal.Signals(number).name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:
                 stack.callback(signal.signal, number, signal.signal(number, handle))
         yield

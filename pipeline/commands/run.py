@@ -101,14 +101,14 @@ def execute(options: argparse.Namespace) -> int:
                 _write_results(pipeline, folder, options, screen, outcome)
             except BaseException as error:  # whatever ended the run, its run.json says so
                 outcome.status, outcome.error = "failed", error
-        if stop.interrupt is not None and (outcome.error is None or isinstance(outcome.error, Interrupt)):
-            outcome.status = "interrupted"
-        report = _report(options, source, models, pipeline.statistics, outcome, started)
-        try:
-            write_run_json(folder / "run.json", report)
-        except PoseStrideError:
-            if outcome.error is None:
-                raise
+            if stop.interrupt is not None and (outcome.error is None or isinstance(outcome.error, Interrupt)):
+                outcome.status = "interrupted"
+            report = _report(options, source, models, pipeline.statistics, outcome, started)
+            try:
+                write_run_json(folder / "run.json", report)
+            except PoseStrideError:
+                if outcome.error is None:
+                    raise
         if outcome.error is not None:
             raise outcome.error
     names = [name for name in result_names(options, info.live) if (folder / name).exists()]
