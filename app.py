@@ -6,11 +6,13 @@ import argparse
 import difflib
 import importlib
 import logging
+import os
 import sys
 import traceback
 from typing import NoReturn
 
-from pipeline.commands.interrupt import Interrupt, interrupts
+from pipeline.commands.console import remark
+from pipeline.commands.interrupt import Interrupt, deaf, interrupts
 from pipeline.errors import ConfigError, PoseStrideError
 
 _DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
@@ -91,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
         with interrupts():
             return _execute(parse(arguments))
     except Interrupt as interrupt:
-        print(interrupt, file=sys.stderr)
+        remark(str(interrupt))
         return interrupt.exit_code
 
 
@@ -103,14 +105,15 @@ def _execute(options: argparse.Namespace) -> int:
         if options.debug:
             traceback.print_exc()
         if isinstance(error, PoseStrideError):
-            print(f"error: {error}", file=sys.stderr)
+            remark(f"error: {error}")
         else:
-            print(
-                f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it",
-                file=sys.stderr,
-            )
+            remark(f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it")
         return 2 if isinstance(error, ConfigError) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with deaf():
+        exit_code = main()
+        if exit_code > 128:  # what was interrupted may be at work in threads: the interpreter would wait, or abort
+            os._exit(exit_code)
+    sys.exit(exit_code)

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.console import remark
 from pipeline.commands.interrupt import stopping
 from pipeline.commands.options import (
     add_model_arguments,
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the source once into a temporary folder and print the figures.
+    """Run the source once into a temporary folder and print the figures; returns the exit code, as that of ``run``.
 
     Raises:
         PoseStrideError: what went wrong.
@@ -63,12 +64,16 @@ def execute(options: argparse.Namespace) -> int:
             raise ConfigError("--record belongs to --live: a recording is encoded anyway, unless --no-video is given")
         with closing(models.detector):
             pipeline = Pipeline(source, models.detector, models.lifter, composer, run_options(options))
-            statistics = _measure(pipeline, options)
+            with stopping(pipeline.stop) as stop:
+                statistics = _measure(pipeline, options)
     figures = _figures(statistics)
     print(_table(figures))
     if options.json is not None:
         write_run_json(options.json, figures)
-    return 0
+    if stop.interrupt is None:
+        return 0
+    remark(f"{stop.interrupt}: these are the figures of a part")
+    return stop.interrupt.exit_code
 
 
 def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
@@ -76,7 +81,7 @@ def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
     with tempfile.TemporaryDirectory() as name:
         options = argparse.Namespace(**{"wide": False, "npz": False, **vars(options)})
         size = composer.output_size if composer else None
-        with Outputs(Path(name), options, pipeline.source.info, size) as outputs, stopping(pipeline.stop):
+        with Outputs(Path(name), options, pipeline.source.info, size) as outputs:
             return pipeline.run(outputs.take, film=outputs if pipeline.source.info.live else None)
 
 

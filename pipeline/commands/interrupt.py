@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_PATIENCE_S = 2.0
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "interrupted: the terminal was closed"}
 
@@ -41,38 +43,61 @@ class Stop:
 
     Attributes:
         interrupt: what asked first; None if nothing did.
+        forced: whether the end could not be waited for.
     """
 
-    interrupt: Interrupt | None = None
+    def __init__(self) -> None:
+        self.interrupt: Interrupt | None = None
+        self.forced = False
 
 
 @contextmanager
 def stopping(end: Callable[[], None]) -> Iterator[Stop]:
-    """The first signal calls ``end``, in a thread; a second one raises ``Interrupt``.
+    """The first signal calls ``end``, in a thread; one that comes later than ``_PATIENCE_S`` raises ``Interrupt``.
+
+    Earlier ones are no impatience: a terminal that is closed, and ``timeout``, send theirs twice. After that no signal
+    is heard, so that what is finished can be closed.
 
     Args:
         end: makes the run take no more frames and finish those under way.
     """
     stop = Stop()
+    first_s = 0.0
 
     def handle(number: int, _: FrameType | None) -> None:
-        # In a thread: the signal may have come while the main thread holds the lock that this needs.
-        threading.Thread(target=end, name="interrupt", daemon=True).start()
-        if stop.interrupt is not None:
+        nonlocal first_s
+        if stop.interrupt is None:
+            first_s = time.monotonic()
+            stop.interrupt = Interrupt(number)
+            # In a thread: the signal may have come while the main thread holds the lock that this needs.
+            threading.Thread(target=end, name="interrupt", daemon=True).start()
+        elif time.monotonic() - first_s > _PATIENCE_S and not stop.forced:
+            stop.forced = True
             raise Interrupt(number)
-        stop.interrupt = Interrupt(number)
 
     with _handled(handle):
         yield stop
 
 
 @contextmanager
+def deaf() -> Iterator[None]:
+    """Signals do nothing but where ``interrupts`` or ``stopping`` say: before and after, nothing is at stake."""
+    with _handled(lambda *_: None):
+        yield
+
+
+@contextmanager
 def _handled(handle: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
     """Handle the signals so; only the main thread can, and ``nohup`` has the last word."""
-    with ExitStack() as stack:
-        for number in _SIGNALS if threading.current_thread() is threading.main_thread() else []:
+    before = {}
+    try:
+        for number in _SIGNALS if threading.current_thread() is threading.main_thread() else ():
             # A shell without job control starts what is in the background with SIGINT ignored; scripts send it all the
             # same, so only the SIGHUP that nohup ignores stays ignored.
             if signal.Signals(number).name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:
-                stack.callback(signal.signal, number, signal.signal(number, handle))
+                before[number] = signal.getsignal(number) or signal.SIG_DFL  # None: not installed by Python
+                signal.signal(number, handle)
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -28,15 +28,17 @@ class LiveView:
     def __init__(self, screen: Screen, pipeline: Pipeline, outputs: Outputs, folder: Path) -> None:
         self._screen, self._pipeline, self._outputs, self._folder = screen, pipeline, outputs, folder
         self._phase: LivePhase | None = None
+        self._shown = False  # a picture of the source: those before it only say that it is waited for
 
     def take(self, result: Result) -> None:
         """Show the result's picture, if it has one."""
         self._tell()
         if result.picture is not None:
             self._screen.recording = self._outputs.recording
+            for delay_s in self._screen.delays_s() if self._shown else ():
+                self._pipeline.statistics.meter.add("screen", delay_s)
+            self._shown = True
             self._do(self._screen.show(result.picture))
-            if self._screen.delay_s is not None and not self._screen.paused:
-                self._pipeline.statistics.meter.add("screen", self._screen.delay_s)
 
     def idle(self) -> None:
         """No result has come for a moment: keep the window alive and say why, if the source knows."""

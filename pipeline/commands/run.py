@@ -14,7 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from pipeline.commands.interrupt import Interrupt, stopping
+from pipeline.commands.console import remark, say
+from pipeline.commands.interrupt import stopping
 from pipeline.commands.live_view import LiveView
 from pipeline.commands.options import (
     Models,
@@ -84,13 +85,13 @@ def execute(options: argparse.Namespace) -> int:
         names = result_names(options, info.live)
         prepare_output(folder, names, options.overwrite)
         for note in _unused(options, info.live):
-            print(f"note: {note}", file=sys.stderr)
+            remark(f"note: {note}")
         screen = None
         if info.live and not options.no_display and (window := _window()) is not None:
             screen = stack.enter_context(Screen(window))
         draws = screen is not None or wants_video(options, info.live)
         models = load_models(options, info.live, draws, refiner)
-        print(f"running on {models.lifter.choice}", file=sys.stderr)
+        remark(f"running on {models.lifter.choice}")
         composer = Composer(info.width_px, info.height_px) if draws else None
         pipeline = Pipeline(source, models.detector, models.lifter, composer, motion)
         outcome = _Outcome()
@@ -101,8 +102,9 @@ def execute(options: argparse.Namespace) -> int:
                 _write_results(pipeline, folder, options, screen, outcome)
             except BaseException as error:  # whatever ended the run, its run.json says so
                 outcome.status, outcome.error = "failed", error
-            if stop.interrupt is not None and (outcome.error is None or isinstance(outcome.error, Interrupt)):
-                outcome.status = "interrupted"
+            interrupt = stop.interrupt
+            if interrupt is not None and (outcome.error is None or stop.forced):
+                outcome.status, outcome.error = "interrupted", None
             report = _report(options, source, models, pipeline.statistics, outcome, started)
             try:
                 write_run_json(folder / "run.json", report)
@@ -112,8 +114,8 @@ def execute(options: argparse.Namespace) -> int:
         if outcome.error is not None:
             raise outcome.error
     names = [name for name in result_names(options, info.live) if (folder / name).exists()]
-    print(_summary([folder / name for name in [*names, *outcome.recordings]], pipeline.statistics, outcome.status))
-    return 0 if stop.interrupt is None else stop.interrupt.exit_code
+    say(_summary([folder / name for name in [*names, *outcome.recordings]], pipeline.statistics, outcome.status))
+    return 0 if interrupt is None else interrupt.exit_code
 
 
 @dataclass
@@ -135,7 +137,7 @@ def _window() -> Window | None:
     try:
         return open_window("PoseStride")
     except DisplayError as error:
-        print(f"no window: {error}; the run goes on without one", file=sys.stderr)
+        remark(f"no window: {error}; the run goes on without one")
         return None
 
 

@@ -27,7 +27,6 @@ class CvWindow:
     """
 
     def __init__(self, title: str) -> None:
-        self.delay_s: float | None = None
         self._title = title
         self._opened = self._closed = False
         self._size_px = (0, 0)
@@ -57,6 +56,10 @@ class CvWindow:
         """Let the window work for ``wait_ms`` (1 at least), or until a key; its code, -1, or ``CLOSED``."""
         code = int(cv2.waitKeyEx(max(1, wait_ms)))
         return code if code >= 0 or self._is_open() else CLOSED
+
+    def delays_s(self) -> list[float]:
+        """None: pictures are on the screen when ``show`` and ``key`` have returned."""
+        return []
 
     def _is_open(self) -> bool:
         """False once the user has closed it: then ``show`` must not open another."""

@@ -20,20 +20,16 @@ _FIRST_MESSAGE_S = 5.0
 
 
 class Window(Protocol):
-    """A window on the screen. All calls must come from one thread.
-
-    Attributes:
-        delay_s: how long the newest picture that is on the screen took to come there after ``show`` and ``key`` had
-            returned; None if it is there by then, or if nothing is known yet.
-    """
-
-    delay_s: float | None
+    """A window on the screen. All calls must come from one thread."""
 
     def show(self, picture: U8) -> None:
         """Show uint8 [H, W, 3] BGR; nothing once the window is closed."""
 
     def key(self, wait_ms: int) -> int:
         """Let the window work for at most so long; a key's code as in ``keys.command_of``, -1, or ``keys.CLOSED``."""
+
+    def delays_s(self) -> list[float]:
+        """Of pictures that came to the screen since the last call, and after ``show`` and ``key`` had returned."""
 
     def close(self) -> None:
         """Close it. Calling it again does nothing."""
@@ -73,10 +69,9 @@ class Screen:
         self._drawn: tuple[object, ...] = ()
         self.say(_FIRST_MESSAGE, _FIRST_MESSAGE_S)
 
-    @property
-    def delay_s(self) -> float | None:
-        """See ``Window.delay_s``."""
-        return self._window.delay_s
+    def delays_s(self) -> list[float]:
+        """See ``Window.delays_s``."""
+        return self._window.delays_s()
 
     def say(self, words: str, duration_s: float = 3.0) -> None:
         """Show a line at the lower edge for some seconds; the next one replaces it."""

@@ -4,14 +4,15 @@ Three places take turns. The writer fills the next one and then says that it is 
 one and looks afterwards whether the writer has come round to it meanwhile. So a reader that is slow, stopped or dead
 costs the writer nothing, and a picture is never half old and half new.
 
-The memory has no name (Linux, ``memfd_create``): nothing is left behind whatever ends the processes, and containers
-whose ``/dev/shm`` is small have room. Pages that no picture has touched take no memory.
+The memory has no name: nothing is left behind whatever ends the processes. Pages that no picture has touched take no
+memory.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import tempfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,14 @@ class SharedPictures:
 
     def __init__(self, descriptor: int | None = None) -> None:
         size_bytes = _HEAD_BYTES + _PLACES * _PLACE_BYTES
-        if descriptor is None:
-            descriptor = os.memfd_create("pictures")
-            os.ftruncate(descriptor, size_bytes)
-        self.descriptor = descriptor
-        self._map = mmap.mmap(descriptor, size_bytes)
+        self.descriptor = _unnamed() if descriptor is None else descriptor
+        try:
+            if descriptor is None:
+                os.ftruncate(self.descriptor, size_bytes)
+            self._map = mmap.mmap(self.descriptor, size_bytes)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
         self._newest: NDArray[np.int64] = np.frombuffer(self._map, np.int64, 1)
         self._sizes: NDArray[np.int64] = np.frombuffer(self._map, np.int64, 2 * _PLACES, 8).reshape(_PLACES, 2)
 
@@ -86,3 +90,12 @@ class SharedPictures:
         self._map.close()
         os.close(self.descriptor)
         self.descriptor = -1
+
+
+def _unnamed() -> int:
+    """Descriptor of a new file in memory, or of one that has been deleted already."""
+    if hasattr(os, "memfd_create"):  # some Pythons are built for C libraries that do not have it
+        return os.memfd_create("pictures")
+    folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.dup(file.fileno())

@@ -22,23 +22,28 @@ from pipeline.render.keys import CLOSED
 from pipeline.render.shared_pictures import SharedPictures
 from pipeline.render.window_messages import Channel, Ended, Kind, Message
 
-_LOOK_S = 0.02  # how often the window looks after its user while no picture comes
+_LOOK_S = 0.01  # how often the window looks after its user while no picture comes
+_PARENT_LOOK_S = 1.0
 
 
 def _end_with_the_run(channel: Channel) -> None:
-    channel.wait_for_end()
+    """End this process, whatever it is doing, when the run has gone: a process that it forked may hold its end open."""
+    parent = os.getppid()
+    while not channel.has_ended(_PARENT_LOOK_S) and os.getppid() == parent:
+        pass
     os._exit(0)
 
 
 def _serve(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None:
-    """Show pictures and tell of keys until the window is closed.
+    """Show pictures and tell of keys until the window is closed, and then that it is.
 
     Raises:
         Ended: the run has gone.
     """
     window.open()
     channel.send(Message(Kind.OPENED))
-    while True:
+    code = -1
+    while code != CLOSED:
         channel.wait(_LOOK_S)
         newest = max(channel.messages(), default=None)  # all are of the same kind, so the highest number
         picture = None if newest is None else pictures.get(newest.number)
@@ -47,11 +52,15 @@ def _serve(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None
         code = window.key(1)
         if newest is not None and picture is not None:
             channel.send(Message(Kind.SHOWN, newest.number, time.monotonic() - newest.seconds))
-        if code == CLOSED:
-            channel.send(Message(Kind.CLOSED))
-            return
-        if code >= 0:
+        while code >= 0:
             channel.send(Message(Kind.KEY, code))
+            code = window.key(1)
+    told = False
+    while True:  # what is said last must arrive, so the end is the run's to make
+        told = told or channel.send(Message(Kind.CLOSED))
+        channel.wait(_LOOK_S if not told else _PARENT_LOOK_S)
+        for _ in channel.messages():
+            pass
 
 
 def main(arguments: list[str]) -> None:

@@ -77,11 +77,11 @@ class Channel:
         poller.register(self._end, select.POLLIN)
         poller.poll(1000 * limit_s)
 
-    def wait_for_end(self) -> None:
-        """Wait until there is no other side; reads nothing, so another thread may."""
+    def has_ended(self, limit_s: float) -> bool:
+        """Wait at most so long until there is no other side; reads nothing, so another thread may."""
         poller = select.poll()
         poller.register(self._end, 0)  # a hang-up is always told
-        poller.poll()
+        return bool(poller.poll(1000 * limit_s))
 
     def messages(self) -> Iterator[Message]:
         """What has come so far.
@@ -94,6 +94,8 @@ class Channel:
                 data = self._end.recv(_FORMAT.size)
             except BlockingIOError:
                 return
+            except ConnectionResetError:  # told once, before what it had said, if it ended without reading all
+                continue
             except OSError as error:
                 raise Ended from error
             if not data:

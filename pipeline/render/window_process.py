@@ -15,8 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from pipeline.errors import DisplayError
@@ -31,7 +30,9 @@ OPEN_LIMIT_S = 10.0
 """How long a window may take to open; and how long an open one may show nothing of what it is given without a word."""
 
 _END_LIMIT_S = 1.0
+_LOOK_S = 0.1
 _KEYS = 64  # most keys that wait to be asked for
+_DELAYS = 64  # most delays that do
 _STDERR_BYTES = 4096  # as much is kept of what the process said last
 _ROOT = Path(__file__).parents[2]
 
@@ -50,27 +51,25 @@ class WindowProcess:
     """
 
     def __init__(self, title: str, limit_s: float = OPEN_LIMIT_S) -> None:
-        self.delay_s: float | None = None
-        self._keys: deque[int] = deque(maxlen=_KEYS)
+        self._keys: list[int] = []
+        self._delays_s: list[float] = []
         self._opened = self._closed = self._lost = self._told = False
         self._number, self._handed_over_s = 0, 0.0  # of the newest picture
         self._announced = True  # whether the window has been told of it
         self._waiting_since_s: float | None = None  # for a picture to come to the screen
-        self._stderr = b""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel = Channel(ours)
-        with theirs:
+        self._said = b""  # on its stderr
+        with ExitStack() as opening:
             try:
-                self._pictures = SharedPictures()
-                self._process = self._start(title, theirs.fileno())
+                self._pictures = opening.enter_context(closing(SharedPictures()))
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                with theirs:
+                    self._channel = opening.enter_context(closing(Channel(ours)))
+                    self._process = self._start(title, theirs.fileno())
+                opening.callback(self._end_process)
             except OSError as error:
-                self._channel.close()
                 raise DisplayError(f"{_asked()} can't be opened: its process can't be started ({error})") from error
-        try:
             self._wait_until_open(limit_s)
-        except BaseException:
-            self.close()
-            raise
+            self._open = opening.pop_all()
 
     def _start(self, title: str, end: int) -> subprocess.Popen[bytes]:
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
@@ -94,7 +93,7 @@ class WindowProcess:
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 raise DisplayError(f"{_asked()} did not open within {limit_s:g} s")
-            self._channel.wait(left_s)
+            self._channel.wait(min(left_s, _LOOK_S))
             self._listen()
             if self._lost:
                 raise DisplayError(f"{_asked()} can't be opened: {self._last_words()}")
@@ -111,26 +110,33 @@ class WindowProcess:
 
     def key(self, wait_ms: int) -> int:
         """Wait at most so long for a key; its code for ``keys.command_of``, -1 for none, ``CLOSED`` from then on."""
-        if self._lost:
-            time.sleep(wait_ms / 1000)
-            return -1
-        if not self._keys and not self._closed:
+        if not (self._keys or self._closed or self._lost):
             if wait_ms:
                 self._channel.wait(wait_ms / 1000)
             self._listen()
         if self._keys:
-            return self._keys.popleft()
+            return self._keys.pop(0)
+        if self._lost:
+            time.sleep(wait_ms / 1000)
         return CLOSED if self._closed else -1
+
+    def delays_s(self) -> list[float]:
+        """How long after ``show`` pictures came to the screen: those that did since the last call."""
+        delays_s, self._delays_s = self._delays_s, []
+        return delays_s
 
     def _announce(self) -> None:
         """Tell the window of the newest picture; later, if it has not listened for a long time."""
+        if self._announced or self._closed or self._lost:
+            return
         try:
-            if not self._announced:
-                self._announced = self._channel.send(Message(Kind.PICTURE, self._number, self._handed_over_s))
+            self._announced = self._channel.send(Message(Kind.PICTURE, self._number, self._handed_over_s))
         except Ended:
-            self._lose()
+            self._listen()  # to what it said last, and then to the end
 
     def _listen(self) -> None:
+        if self._closed or self._lost:
+            return
         try:
             for message in self._channel.messages():
                 self._hear(message)
@@ -142,9 +148,10 @@ class WindowProcess:
 
     def _hear(self, message: Message) -> None:
         if message.kind is Kind.KEY:
-            self._keys.append(message.number)
+            if len(self._keys) < _KEYS:
+                self._keys.append(message.number)
         elif message.kind is Kind.SHOWN:
-            self.delay_s = message.seconds
+            self._delays_s = [*self._delays_s[-_DELAYS:], message.seconds]
             self._waiting_since_s = None if message.number == self._number else time.monotonic()
             self._told = False
         elif message.kind is Kind.OPENED:
@@ -174,7 +181,7 @@ class WindowProcess:
         except subprocess.TimeoutExpired:
             ended = "its process does not answer"
         self._read_stderr()
-        lines = [line.strip() for line in self._stderr.decode(errors="replace").splitlines()]
+        lines = [line.strip() for line in self._said.decode(errors="replace").splitlines()]
         lines = [line for line in lines if line and "font" not in line]
         if not lines:
             return ended
@@ -185,13 +192,10 @@ class WindowProcess:
         assert self._process.stderr is not None
         with suppress(BlockingIOError):
             while data := os.read(self._process.stderr.fileno(), _STDERR_BYTES):
-                self._stderr = (self._stderr + data)[-_STDERR_BYTES:]
+                self._said = (self._said + data)[-_STDERR_BYTES:]
 
-    def close(self) -> None:
-        """Close the window; takes two seconds at most. Calling it again does nothing."""
-        if self._process.stderr is None or self._process.stderr.closed:
-            return
-        self._closed = True
+    def _end_process(self) -> None:
+        """Hang up, which tells it to end, and see that it does."""
         self._channel.close()
         for _ in range(2):
             try:
@@ -199,8 +203,13 @@ class WindowProcess:
                 break
             except subprocess.TimeoutExpired:
                 self._process.kill()
+        assert self._process.stderr is not None
         self._process.stderr.close()
-        self._pictures.close()
+
+    def close(self) -> None:
+        """Close the window; takes two seconds at most. Calling it again does nothing."""
+        self._closed = True
+        self._open.close()
 
 
 def _asked() -> str:

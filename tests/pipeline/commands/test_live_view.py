@@ -28,7 +28,6 @@ class Keys:
     def __init__(self, pressed: dict[int, str]) -> None:
         self._pressed = pressed
         self.pictures: list[np.ndarray] = []
-        self.delay_s: float | None = None
         self.taken = 0  # pictures of the run so far; how often the window looks for keys depends on the clock
 
     def show(self, picture: np.ndarray) -> None:
@@ -36,6 +35,9 @@ class Keys:
 
     def key(self, wait_ms: int) -> int:
         return ord(self._pressed.pop(self.taken, "\0"))
+
+    def delays_s(self) -> list[float]:
+        return []
 
     def close(self) -> None: ...
 

@@ -19,7 +19,6 @@ class StandIn:
     waits_ms: list[int] = field(default_factory=list)
     open: bool = True
     now_s: float = 0.0
-    delay_s: float | None = None
 
     def show(self, picture: U8) -> None:
         self.shown.append(picture.copy())
@@ -31,6 +30,9 @@ class StandIn:
         if not self.open:
             return CLOSED
         return self.keys.pop(0) if self.keys else -1
+
+    def delays_s(self) -> list[float]:
+        return []
 
     def close(self) -> None:
         self.open = False

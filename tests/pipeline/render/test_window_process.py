@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,13 @@ import pytest
 
 from pipeline.errors import DisplayError
 from pipeline.render import window_process
+from pipeline.render.keys import CLOSED
 from pipeline.render.shared_pictures import SharedPictures
 from pipeline.render.window_messages import Channel, Ended, Kind, Message
 from pipeline.render.window_process import WindowProcess
 from pipeline.types import U8
 from tests.helpers.leaks import wait_until
-from tests.helpers.xvfb import Display, needs_xvfb, xvfb
+from tests.helpers.xvfb import Display, needs_xdotool, needs_xvfb, xvfb
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux has the window in its own process")
@@ -31,6 +33,10 @@ pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux
 
 def picture(level: int, height_px: int = 240, width_px: int = 320) -> U8:
     return np.full((height_px, width_px, 3), level, np.uint8)
+
+
+def open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
 
 
 @pytest.fixture
@@ -70,6 +76,25 @@ def test_what_was_got_is_a_copy(shared: tuple[SharedPictures, SharedPictures]) -
     assert found is not None and (found == 1).all()
 
 
+def test_a_python_without_memfd_has_pictures_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that uv and conda bring are built for C libraries that lack it."""
+    monkeypatch.delattr(os, "memfd_create")
+    with closing(SharedPictures()) as pictures:
+        found = pictures.get(pictures.put(picture(7)))
+        assert found is not None and (found == 7).all()
+
+
+def test_memory_that_can_not_be_had_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    before = open_files()
+    monkeypatch.setattr("mmap.mmap", full)
+    with pytest.raises(DisplayError, match="Cannot allocate memory"):
+        WindowProcess("PoseStride")
+    assert open_files() == before
+
+
 def test_a_picture_that_is_too_large_is_refused(shared: tuple[SharedPictures, SharedPictures]) -> None:
     with pytest.raises(ValueError, match="at most 64 MiB"):
         shared[0].put(np.broadcast_to(np.uint8(0), (5000, 5000, 3)))
@@ -81,6 +106,18 @@ def channels() -> Iterator[tuple[Channel, Channel]]:
     yield ends[0], ends[1]
     for end in ends:
         end.close()
+
+
+def test_what_was_said_last_is_heard_though_nobody_had_listened_there(channels: tuple[Channel, Channel]) -> None:
+    """Linux tells of a reset first."""
+    run, window = channels
+    run.send(Message(Kind.PICTURE, 1))
+    window.send(Message(Kind.CLOSED))
+    window.close()
+    messages = run.messages()
+    assert next(messages) == Message(Kind.CLOSED)
+    with pytest.raises(Ended):
+        next(messages)
 
 
 def test_messages_come_whole_and_in_order(channels: tuple[Channel, Channel]) -> None:
@@ -112,7 +149,7 @@ def test_the_end_is_noticed_after_what_was_said_before(channels: tuple[Channel, 
         next(messages)
     with pytest.raises(Ended):
         run.send(Message(Kind.PICTURE, 1))
-    run.wait_for_end()
+    assert run.has_ended(10.0)
 
 
 def test_the_window_never_imports_pyav() -> None:
@@ -141,7 +178,9 @@ def test_the_newest_picture_wins_and_its_delay_is_told(window: WindowProcess, di
     for level in range(1, 200):
         window.show(picture(level))
     assert wait_until(lambda: window.key(5) == -1 and bool((display.picture()[:240, :320] == 199).all()))
-    assert window.delay_s is not None and 0 < window.delay_s < 10
+    delays_s = window.delays_s()
+    assert len(delays_s) < 199 and all(0 < delay_s < 10 for delay_s in delays_s)
+    assert delays_s and window.delays_s() == []
 
 
 @needs_xvfb
@@ -179,9 +218,34 @@ def test_a_window_that_crashes_is_told_of_once(window: WindowProcess, caplog: py
 
 
 @needs_xvfb
+@needs_xdotool
+def test_a_window_that_is_closed_between_two_looks_is_closed_and_not_lost(
+    window: WindowProcess, display: Display, caplog: pytest.LogCaptureFixture
+) -> None:
+    display.close_window("PoseStride")
+    time.sleep(0.3)
+    for _ in range(3):
+        window.show(picture(1))
+    assert wait_until(lambda: window.key(10) == CLOSED) and not caplog.records
+
+
+@needs_xvfb
+@needs_xdotool
+def test_keys_and_the_end_arrive_however_late_somebody_listens(window: WindowProcess, display: Display) -> None:
+    display.type("PoseStride", "q", *["a"] * 300)
+    display.close_window("PoseStride")
+    time.sleep(0.5)
+    keys = [window.key(10)]
+    while keys[-1] not in (-1, CLOSED):
+        keys.append(window.key(10))
+    assert keys[0] == ord("q")
+    assert wait_until(lambda: window.key(10) == CLOSED)
+
+
+@needs_xvfb
 def test_nothing_is_left_open(display: Display, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", display.name)
-    before = len([*Path("/proc/self/fd").iterdir()])
+    before = open_files()
     for _ in range(3):
         opened = WindowProcess("PoseStride")
         opened.show(picture(1))
@@ -193,13 +257,15 @@ def test_nothing_is_left_open(display: Display, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DISPLAY", ":64123")
     with pytest.raises(DisplayError):
         WindowProcess("PoseStride")
-    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    assert open_files() == before
 
 
 def test_a_process_that_can_not_be_started_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    before = open_files()
     with pytest.raises(DisplayError, match="its process can't be started"):
         WindowProcess("PoseStride")
+    assert open_files() == before
 
 
 def test_the_users_folder_does_not_reach_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
