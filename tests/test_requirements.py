@@ -9,7 +9,12 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-SYSTEMS = (("Linux", "linux", "x86_64"), ("Linux", "linux", "aarch64"), ("Darwin", "darwin", "arm64"))
+SYSTEMS = (
+    ("Linux", "linux", "x86_64"),
+    ("Linux", "linux", "aarch64"),
+    ("Darwin", "darwin", "arm64"),
+    ("Windows", "win32", "AMD64"),
+)
 FILES = ("requirements-run.txt", "requirements-cuda.txt", "requirements.txt", "requirements-dev.txt")
 
 

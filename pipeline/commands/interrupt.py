@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_PATIENCE_S = 2.0
+_PATIENCE_S = 2.0  # signals that follow the first one sooner are no impatience: see ``stopping``
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "interrupted: the terminal was closed"}
 
@@ -29,10 +30,17 @@ class Interrupt(KeyboardInterrupt):
 
 @contextmanager
 def interrupts() -> Iterator[None]:
-    """Raise ``Interrupt`` in the main thread when a signal asks the program to end."""
+    """Raise ``Interrupt`` in the main thread when a signal asks the program to end; not again within ``_PATIENCE_S``.
+
+    What comes twice would otherwise tear the cleaning up.
+    """
+    last_s = -math.inf
 
     def handle(number: int, _: FrameType | None) -> None:
-        raise Interrupt(number)
+        nonlocal last_s
+        if time.monotonic() - last_s > _PATIENCE_S:
+            last_s = time.monotonic()
+            raise Interrupt(number)
 
     with _handled(handle):
         yield

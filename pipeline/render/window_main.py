@@ -2,8 +2,8 @@
 
     python -m pipeline.render.window_main SOCKET MEMORY TITLE
 
-Shows the newest of the pictures that it is told of, and tells what the user does. It ends when the window is closed,
-and when the run has gone, even if it is stuck in Qt then.
+Shows the newest of the pictures that it is told of, and tells what the user does. It ends when the run hangs up or has
+gone, even if it is stuck in Qt then.
 """
 
 from __future__ import annotations

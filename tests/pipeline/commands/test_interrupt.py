@@ -25,7 +25,18 @@ def test_a_signal_is_an_exception_with_its_exit_code(number: signal.Signals) -> 
     assert caught.value.exit_code == 128 + number and isinstance(caught.value, KeyboardInterrupt)
 
 
-def test_the_first_signal_stops_and_the_next_ones_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_that_comes_twice_does_not_disturb_the_cleaning_up() -> None:
+    cleaned = []
+    with pytest.raises(Interrupt) as caught, interrupts():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)
+            cleaned.append(True)
+    assert cleaned and caught.value.exit_code == 129
+
+
+def test_the_first_signal_stops_and_the_next_ones_wait() -> None:
     stopped = threading.Event()
     with stopping(stopped.set) as stop:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
