@@ -25,6 +25,11 @@ _EXAMPLES = """examples:
 
 'python app.py VERB --help' lists the options of a verb."""
 
+_PACKAGES = (
+    "use .venv/bin/python, which 'make demo' makes, or install what is needed: "
+    "pip install -r requirements-run.txt -c constraints.txt"
+)
+
 # Only the module of the verb that is asked for is imported: running needs nothing that training needs.
 _VERBS = {
     "run": ("pipeline.commands.run", "lift a source to 3D: CSV, video, run.json"),
@@ -92,6 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with interrupts():
             return _execute(parse(arguments))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("pipeline", "models"):
+            raise
+        remark(f"error: this Python lacks the package {error.name!r}; {_PACKAGES}")
+        return 1
     except Interrupt as interrupt:
         remark(str(interrupt))
         return interrupt.exit_code

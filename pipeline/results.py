@@ -61,7 +61,7 @@ class Statistics:
             recordings: from its decoding) until its picture has been taken, or its rows where there is no picture; in a
             live run without pictures, until it has been detected and the lifter has seen it. ``screen``: from then
             until the picture is on the screen, where a window in another process knows. ``settled``: live, from the
-            capture of a frame until its rows have been taken, where they come later than that.
+            capture of a frame until its rows have been taken, which wait for the frames after it and to be smoothed.
         frames: with rows.
         pictures: shown or written.
         dropped: frames of a live source that nobody had time for: they have neither rows nor picture.

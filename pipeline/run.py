@@ -176,7 +176,7 @@ class Pipeline:
                 late_s = time.perf_counter() - captured_s
                 if result.picture is not None or (self.composer is None and not self._live):
                     statistics.meter.add("latency", late_s)
-                if result.for_files and self._live and (self.composer is None or self._preview is not None):
+                if result.for_files and self._live:
                     statistics.meter.add("settled", late_s)
             statistics.dropped = frames.dropped
         return statistics

@@ -299,6 +299,15 @@ def test_ctrl_c_keeps_finished_rows_and_a_playable_video(tmp_path: Path) -> None
 # ---- usage
 
 
+@pytest.mark.parametrize(("verb", "package"), [("run", "tqdm"), ("doctor", "av")])
+def test_a_python_without_the_packages_is_told_what_to_do(verb: str, package: str) -> None:
+    words = f"import sys; sys.modules[{package!r}] = None; import app; sys.exit(app.main([{verb!r}, '--help']))"
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=False)
+    error = done.stderr.strip().splitlines()
+    assert done.returncode == 1 and len(error) == 1
+    assert f"lacks the package '{package}'" in error[0] and "requirements-run.txt" in error[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -23,10 +23,14 @@ class LiveView:
         pipeline: is stopped by the quit key; its composer is mirrored by the mirror key.
         outputs: record on demand.
         folder: for snapshots.
+
+    Attributes:
+        snapshots: names of those that were saved.
     """
 
     def __init__(self, screen: Screen, pipeline: Pipeline, outputs: Outputs, folder: Path) -> None:
         self._screen, self._pipeline, self._outputs, self._folder = screen, pipeline, outputs, folder
+        self.snapshots: list[str] = []
         self._phase: LivePhase | None = None
         self._shown = False  # a picture of the source: those before it only say that it is waited for
 
@@ -72,7 +76,8 @@ class LiveView:
         if command is Command.SNAPSHOT:
             if self._screen.picture is None:
                 return "no picture yet"
-            return f"saved {save_snapshot(self._folder, self._screen.picture).name}"
+            self.snapshots.append(save_snapshot(self._folder, self._screen.picture).name)
+            return f"saved {self.snapshots[-1]}"
         done = self._outputs.toggle_recording()
         self._screen.recording = self._outputs.recording
         return done

@@ -114,7 +114,7 @@ def execute(options: argparse.Namespace) -> int:
         if outcome.error is not None:
             raise outcome.error
     names = [name for name in result_names(options, info.live) if (folder / name).exists()]
-    say(_summary([folder / name for name in [*names, *outcome.recordings]], pipeline.statistics, outcome.status))
+    say(_summary([folder / name for name in [*names, *outcome.by_keys]], pipeline.statistics, outcome.status))
     return 0 if interrupt is None else interrupt.exit_code
 
 
@@ -125,7 +125,7 @@ class _Outcome:
     status: str = "complete"
     error: BaseException | None = None
     not_recorded: int = 0
-    recordings: list[str] = field(default_factory=list)
+    by_keys: list[str] = field(default_factory=list)  # names of recordings and snapshots
 
 
 def _folder_name(source_name: str) -> str:
@@ -147,8 +147,8 @@ def _write_results(
     info, composer = pipeline.source.info, pipeline.composer
     with ExitStack() as stack:
         outputs = stack.enter_context(Outputs(folder, options, info, composer.output_size if composer else None))
-        stack.callback(_note_recordings, outputs, outcome)
         view = None if screen is None else LiveView(screen, pipeline, outputs, folder)
+        stack.callback(_note_extras, outputs, view, outcome)
         progress = stack.enter_context(
             tqdm(total=info.frame_count, unit="frame", desc=info.name, disable=not sys.stderr.isatty())
         )
@@ -170,8 +170,9 @@ def _delays(statistics: Statistics) -> str:
     return ", ".join(f"{name} {ms:.0f} ms" for name, ms in late_ms.items() if ms is not None)
 
 
-def _note_recordings(outputs: Outputs, outcome: _Outcome) -> None:
-    outcome.not_recorded, outcome.recordings = outputs.not_recorded, outputs.names
+def _note_extras(outputs: Outputs, view: LiveView | None, outcome: _Outcome) -> None:
+    outcome.not_recorded = outputs.not_recorded
+    outcome.by_keys = [*outputs.names, *([] if view is None else view.snapshots)]
 
 
 def _unused(options: argparse.Namespace, live: bool) -> list[str]:

@@ -16,6 +16,7 @@ from pipeline.render.text import Font
 from pipeline.types import U8, Frame, Pose2D, Pose3D
 
 _GAP = "   "
+_LEAST_PLATE = 18  # width of the plate under the text, in sizes of the text
 
 
 class Composer:
@@ -115,15 +116,17 @@ class Composer:
             lines: each in several wordings, the longest first; the first one that fits is written.
         """
         font, pad = self._font, self._font.size_px // 2
-        room = self._layout.picture_width - 4 * pad
+        # No more than half of the picture, where people are, but for very narrow ones.
+        width = self._layout.picture_width
+        room = max(width // 2, min(width, _LEAST_PLATE * font.size_px)) - 4 * pad
         texts = [font.fitted(next((w for w in line if font.width_px(w) <= room), line[-1]), room) for line in lines]
         texts = [text for text in texts if text]
         if not texts:
             return
         # Widths in whole steps: a plate that fits exactly would tremble with every digit.
         step = 2 * font.size_px
-        width = min(-(-max(map(font.width_px, texts)) // step) * step, room) + 2 * pad
-        darken(image, pad, pad, width, font.line_px * len(texts) + pad)
+        plate = min(-(-max(map(font.width_px, texts)) // step) * step, room) + 2 * pad
+        darken(image, pad, pad, plate, font.line_px * len(texts) + pad)
         for row, text in enumerate(texts):
             font.draw(image, text, 2 * pad, pad + pad // 2 + row * font.line_px, TEXT)
 

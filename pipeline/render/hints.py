@@ -55,13 +55,13 @@ class Hints:
         font.draw(image, words, 2 * pad_px, top_px + pad_px // 2, TEXT)
 
     def draw_help(self, image: U8) -> None:
-        """Draw the keys and their meanings in the middle, in place."""
+        """Draw the keys and their meanings at the right edge, where the 3D panel is and the person is not, in place."""
         font, pad_px = self._font, 2 * self._pad_px
         keys_px = max(font.width_px(key) for key, _ in HELP_LINES) + 2 * pad_px
         width_px = keys_px + max(font.width_px(words) for _, words in HELP_LINES) + 2 * pad_px
         step_px = font.line_px + self._pad_px // 2
         height_px = step_px * len(HELP_LINES) + 2 * pad_px
-        left_px, top_px = (image.shape[1] - width_px) // 2, (image.shape[0] - height_px) // 2
+        left_px, top_px = max(0, image.shape[1] - width_px - self._pad_px), (image.shape[0] - height_px) // 2
         darken(image, left_px, top_px, width_px, height_px)
         for row, (key, words) in enumerate(HELP_LINES):
             y_px = top_px + pad_px + row * step_px

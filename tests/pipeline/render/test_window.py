@@ -217,10 +217,11 @@ def test_the_help_is_shown_and_hidden_by_its_key(program: Program) -> None:
     def changed(shown: U8) -> NDArray[np.bool_]:
         return np.asarray(difference(shown, picture()).max(-1) > 40, np.bool_)
 
-    assert program.comes_to(lambda shown: float(changed(shown).mean()) > 0.03)
+    # Only its letters count: its plate is as dark as the panel under it.
+    assert program.comes_to(lambda shown: float(changed(shown).mean()) > 0.005)
     rows, columns = np.nonzero(changed(program.shown()))
     height, width = picture().shape[:2]
-    assert abs(rows.mean() - height / 2) < 20 and abs(columns.mean() - width / 2) < width / 8
+    assert abs(rows.mean() - height / 2) < 20 and columns.min() > SIZE_PX[0] and columns.max() < width
     assert program.press("h") == "HELP"
     assert program.shows(picture())
 
