@@ -36,8 +36,8 @@ _VERBS = {
     "models": ("pipeline.commands.models", "list the models, or verify their files"),
     "doctor": ("pipeline.commands.doctor", "check this machine"),
     "bench": ("pipeline.commands.bench", "measure speed and latency on a source"),
-    "evaluate": ("models.evaluate", "judge lifters on motion capture, or on footage with true joints"),
-    "train": ("models.train_command", "train a lifter on motion capture (needs requirements.txt)"),
+    "evaluate": ("models.evaluation.evaluate", "judge lifters on motion capture, or on footage with true joints"),
+    "train": ("models.commands.train", "train a lifter on motion capture (needs requirements.txt)"),
 }
 # Verbs that read their own options: all words after the verb go to them.
 _FORWARDING = ("train",)

@@ -26,10 +26,10 @@ import onnxruntime as ort
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.attention import KINDS
-from models.export_onnx import export
-from models.flops import multiply_adds
-from models.strided_transformer import STRIDES, Architecture, StridedTransformer
+from models.exchange.export_onnx import export
+from models.network.attention import KINDS
+from models.network.flops import multiply_adds
+from models.network.strided_transformer import STRIDES, Architecture, StridedTransformer
 
 RUNTIMES = ("PyTorch", "ONNX Runtime")
 _WARM_UP = 2  # the first calls allocate

@@ -25,18 +25,18 @@ from typing import Any
 from tqdm import tqdm
 
 from models.data.mocap import load_mocap
-from models.evaluate import lifter_card
 from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_clips
+from models.evaluation.evaluate import lifter_card
 from models.evaluation.live import SETTLED, Seen, judge_clips, judge_views, look
 from models.evaluation.on_footage import View, load_views
 from models.evaluation.on_mocap import CONDITIONS
 from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter
-from pipeline.paired import PairedLifter
+from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.paired import PairedLifter
 from pipeline.runtime import Device
-from pipeline.window import frame_step
+from pipeline.window.buffer import frame_step
 
 DEFAULT_LIFTER = f"{DEFAULT_MODEL}+{LIVE_MODEL}"
 CONDITION = "detector_like"

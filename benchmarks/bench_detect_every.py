@@ -40,13 +40,13 @@ from models.evaluation.live import SETTLED, judge_clips, judge_views
 from models.evaluation.on_mocap import CONDITIONS
 from pipeline.detect import create_detector
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter
-from pipeline.paired import PairedLifter
-from pipeline.people import People
+from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.paired import PairedLifter
+from pipeline.run.people import People
 from pipeline.runtime import Device
 from pipeline.sources import SourceInfo, open_source
 from pipeline.types import Frame
-from pipeline.window import WindowBuffer, frame_step
+from pipeline.window.buffer import WindowBuffer, frame_step
 
 NEWEST = 0
 """Look-ahead of the provisional pose."""

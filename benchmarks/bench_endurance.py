@@ -31,15 +31,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline.cards import find_card
 from pipeline.errors import SourceError
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter, PreviewLifter
+from pipeline.lift.onnx import OnnxLifter, PreviewLifter
 from pipeline.render.compose import Composer
-from pipeline.results import Result, Statistics
-from pipeline.run import Pipeline, RunOptions
+from pipeline.run.pipeline import Pipeline, RunOptions
+from pipeline.run.results import Result, Statistics
 from pipeline.runtime import Device
+from pipeline.runtime.cards import find_card
 from pipeline.skeletons import COCO_17
 from pipeline.sources import SourceInfo, SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions

@@ -39,7 +39,6 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from pipeline.cards import WEIGHTS_DIR, Card, find_card
 from pipeline.commands.options import DEFAULT_MODEL
 from pipeline.detect.blazepose import HEAVY
 from pipeline.detect.crops import Crop
@@ -48,16 +47,17 @@ from pipeline.errors import DeviceError, PoseStrideError
 from pipeline.export.run_json import write_run_json
 from pipeline.runtime import Device, OnnxModel, gpu_problem
 from pipeline.runtime.binding import BoundRun, can_bind
+from pipeline.runtime.cards import WEIGHTS_DIR, Card, find_card
 from pipeline.runtime.gpu import built_for_cuda, find_driver, nvidia_smi
 from pipeline.runtime.model import largest_difference
 from pipeline.runtime.session import open_session
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Origin, Pose2D
-from pipeline.window import WindowBuffer, frame_step
+from pipeline.window.buffer import WindowBuffer, frame_step
 
 BATCHES = (1, 32)
-"""Windows per call: live, and the most that there are (``pipeline.lift.BATCH``)."""
+"""Windows per call: live, and the most that there are (``pipeline.lift.onnx.BATCH``)."""
 
 CUDA = "CUDA"
 _ROUNDS = 3

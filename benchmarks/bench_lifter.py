@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
-from pipeline.cards import Card, find_card, list_cards
 from pipeline.runtime import Device, OnnxModel
+from pipeline.runtime.cards import Card, find_card, list_cards
 
 _ROUNDS = 15
 

@@ -38,19 +38,19 @@ import onnxruntime
 from tqdm import tqdm
 
 from models.evaluation.mediapipe_process import INSTALL, NETWORKS, MediaPipeProcess
-from pipeline.cards import Card, find_card
 from pipeline.commands.options import DEFAULT_MODEL
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.errors import ConfigError, PoseStrideError
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter
+from pipeline.lift.onnx import OnnxLifter
 from pipeline.render.compose import Composer
 from pipeline.runtime import Device
+from pipeline.runtime.cards import Card, find_card
 from pipeline.smooth.people import create_smoothing
 from pipeline.sources import SourceInfo, open_source
 from pipeline.track.swaps import SwapRepair
 from pipeline.types import Frame, Pose2D
-from pipeline.window import WindowBuffer, frame_step
+from pipeline.window.buffer import WindowBuffer, frame_step
 
 _CLIP = Path(__file__).resolve().parent.parent / "demo_videos" / "jumping_jacks.mp4"
 _CPU = Device("cpu")

@@ -29,16 +29,16 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from models.data.keypoint_noise import DETECTOR_LIKE, add_noise
-from pipeline.cards import find_card
-from pipeline.lift import OnnxLifter
+from pipeline.lift.onnx import OnnxLifter
 from pipeline.runtime import Device
+from pipeline.runtime.cards import find_card
 from pipeline.skeletons import H36M_17
 from pipeline.smooth.people import create_smoothing
 from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.smooth.zero_phase import ZeroPhase
 from pipeline.sources.synthetic import SyntheticOptions, SyntheticSource
 from pipeline.types import Origin, Pose2D, Pose3D
-from pipeline.window import WindowBuffer
+from pipeline.window.buffer import WindowBuffer
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

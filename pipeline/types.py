@@ -130,7 +130,7 @@ class Window:
         target_time_s: its time.
         time_s: float64 [T], times of the window's frames (edge frames repeated where padded).
         keypoints: float32 [T, 17, 3], Human3.6M-17 order, (x, y, confidence), normalised by the person
-            as ``pipeline.normalise`` describes; 0, 0, 0 where missing.
+            as ``pipeline.window.person_view`` describes; 0, 0, 0 where missing.
         rotation: float32 [3, 3], takes camera axes to the axes of the window's view
             (``x_view = rotation @ x_camera``).
         score: float32 [17], confidence of the target frame's joints.

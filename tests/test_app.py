@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import app
-from pipeline import cards
+from pipeline.runtime import cards
 from tests.helpers.video import regular_times, truncate, write_video
 
 ROOT = Path(app.__file__).parent
@@ -414,7 +414,7 @@ def test_a_run_that_breaks_down_says_so_in_its_run_json(
     def broken(*_: object) -> None:
         raise RuntimeError("the unexpected")
 
-    monkeypatch.setattr("pipeline.commands.outputs.Outputs.take", broken)
+    monkeypatch.setattr("pipeline.export.results.Outputs.take", broken)
     (tmp_path / "run.json").write_text('{"status": "complete"}')
     assert run("synthetic:frames=5,size=160x120", "--overwrite", out=tmp_path) == 1
     report = json.loads((tmp_path / "run.json").read_text())

@@ -26,7 +26,7 @@ import numpy as np
 import onnx
 import onnx.utils
 
-from pipeline.cards import file_sha256
+from pipeline.runtime.cards import file_sha256
 from weights.conversion.canonical import make_canonical
 from weights.conversion.half_storage import store_as_half
 from weights.conversion.parity import Runner, compare_blazepose, compare_movenet, onnx_runner, person_crops

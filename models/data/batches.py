@@ -9,8 +9,8 @@ from models.data.bodies import AS_CAPTURED, rotate, vary
 from models.data.cameras import View, random_views
 from models.data.keypoint_noise import TRAINING, NoiseRecipe, add_noise
 from models.data.mocap import COCO_OF_MOCAP, WindowSampler
-from pipeline.normalise import ASSUMED_FOCAL, view_of_person
 from pipeline.skeletons import H36M_17, H36M_FROM_COCO, convert
+from pipeline.window.person_view import ASSUMED_FOCAL, view_of_person
 
 KNOWN_FOCAL = 0.3
 """Share of the cameras whose focal length is known in training: few users know theirs."""

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.lift import Lifter
-from pipeline.normalise import NORMALISATION
+from pipeline.lift.onnx import Lifter
 from pipeline.skeletons import H36M_17
 from pipeline.types import Origin, Pose2D
-from pipeline.window import WindowBuffer, frame_step
+from pipeline.window.buffer import WindowBuffer, frame_step
+from pipeline.window.person_view import NORMALISATION
 
 F32 = NDArray[np.float32]
 

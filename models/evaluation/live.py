@@ -25,13 +25,13 @@ from models.evaluation.on_footage import View, average, score
 from models.evaluation.on_mocap import observed
 from models.evaluation.scores import Lifted, summary
 from pipeline.detect.base import Detector
-from pipeline.lift import BATCH, PreviewLifter
-from pipeline.people import People
-from pipeline.results import NO_IMAGE
+from pipeline.lift.onnx import BATCH, PreviewLifter
+from pipeline.run.people import People
+from pipeline.run.results import NO_IMAGE
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
 from pipeline.types import Frame, Pose2D, Pose3D, Window
-from pipeline.window import Due, WindowBuffer, frame_step
+from pipeline.window.buffer import Due, WindowBuffer, frame_step
 
 F32 = NDArray[np.float32]
 Item = TypeVar("Item")

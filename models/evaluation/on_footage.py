@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import procrustes
+from models.evaluation.metrics import procrustes
 from pipeline.detect.base import Detector
 from pipeline.errors import ConfigError
-from pipeline.lift import Lifter
-from pipeline.results import Result
-from pipeline.run import Pipeline, RunOptions
+from pipeline.lift.onnx import Lifter
+from pipeline.run.pipeline import Pipeline, RunOptions
+from pipeline.run.results import Result
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
 from pipeline.types import Frame, Pose2D

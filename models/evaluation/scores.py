@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import acceleration_error, bone_length_variation, mpjpe, mpjve, n_mpjpe, p_mpjpe
+from models.evaluation.metrics import acceleration_error, bone_length_variation, mpjpe, mpjve, n_mpjpe, p_mpjpe
 from pipeline.skeletons import H36M_17
 
 F64 = NDArray[np.float64]

@@ -19,15 +19,15 @@ from pipeline.commands.options import (
     load_models,
     run_options,
 )
-from pipeline.commands.outputs import Outputs
 from pipeline.commands.run import timings
 from pipeline.errors import ConfigError
+from pipeline.export.results import Outputs
 from pipeline.export.run_json import write_run_json
-from pipeline.pace import Paced
 from pipeline.render.compose import Composer
-from pipeline.results import Statistics
-from pipeline.run import Pipeline
+from pipeline.run.pipeline import Pipeline
+from pipeline.run.results import Statistics
 from pipeline.sources import open_source
+from pipeline.sources.paced import Paced
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

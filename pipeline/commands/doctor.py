@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from pipeline.cards import list_cards
 from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.errors import DisplayError, PoseStrideError
 from pipeline.render.display import open_window
 from pipeline.runtime import Device, OnnxModel
+from pipeline.runtime.cards import list_cards
 from pipeline.runtime.engines import LIMIT_BYTES, cache_dir, size_bytes
 from pipeline.runtime.gpu import gpu_problems, nvidia_smi
 

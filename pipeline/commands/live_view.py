@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.commands.outputs import Outputs
 from pipeline.errors import ExportError
+from pipeline.export.results import Outputs
 from pipeline.export.snapshot import save_snapshot
 from pipeline.render.keys import Command
 from pipeline.render.screen import Screen
-from pipeline.results import Result
-from pipeline.run import Pipeline
+from pipeline.run.pipeline import Pipeline
+from pipeline.run.results import Result
 from pipeline.sources.live import state_of
 from pipeline.sources.live_options import LivePhase
 

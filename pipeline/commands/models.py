@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from pipeline.cards import WEIGHTS_DIR, Card, list_cards
 from pipeline.errors import ModelError
+from pipeline.runtime.cards import WEIGHTS_DIR, Card, list_cards
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,15 +6,15 @@ import argparse
 import difflib
 from dataclasses import dataclass
 
-from pipeline.cards import Card, find_card, list_cards
 from pipeline.detect import DETECTORS, Detector, create_detector
 from pipeline.errors import ConfigError, ModelError
-from pipeline.lift import OnnxLifter
-from pipeline.paired import PairedLifter
-from pipeline.quality import BEST, STANDARD, create_lifter, find_quality
-from pipeline.refine import DEFAULT_REFINER, KIND, Refiner
-from pipeline.run import RunOptions
+from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.paired import PairedLifter
+from pipeline.lift.quality import BEST, STANDARD, create_lifter, find_quality
+from pipeline.lift.refine import DEFAULT_REFINER, KIND, Refiner
+from pipeline.run.pipeline import RunOptions
 from pipeline.runtime import parse_device
+from pipeline.runtime.cards import Card, find_card, list_cards
 from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.sources import Source, open_source
 from pipeline.sources.live_options import LiveOptions, parse_size
@@ -35,7 +35,7 @@ LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
 
 @dataclass(frozen=True)
 class Models:
-    """The loaded models of a run, and the name of how is lifted (see ``pipeline.quality``)."""
+    """The loaded models of a run, and the name of how is lifted (see ``pipeline.lift.quality``)."""
 
     detector: Detector
     lifter: OnnxLifter | PairedLifter

@@ -29,18 +29,18 @@ from pipeline.commands.options import (
     open_from,
     run_options,
 )
-from pipeline.commands.outputs import ALL_RESULTS, Outputs, result_names, wants_video
 from pipeline.errors import ConfigError, DisplayError, PoseStrideError
 from pipeline.export.output_folder import prepare_output, remove_results
+from pipeline.export.results import ALL_RESULTS, Outputs, result_names, wants_video
 from pipeline.export.run_json import write_run_json
-from pipeline.lift import OnnxLifter
-from pipeline.paired import PairedLifter
-from pipeline.place import height_scale
+from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.paired import PairedLifter
+from pipeline.place.scale import height_scale
 from pipeline.render.compose import Composer
 from pipeline.render.display import open_window
 from pipeline.render.screen import Screen, Window
-from pipeline.results import DELAYS, Result, Statistics
-from pipeline.run import Pipeline, longest_gap_s
+from pipeline.run.pipeline import Pipeline, longest_gap_s
+from pipeline.run.results import DELAYS, Result, Statistics
 from pipeline.sources import Source
 from pipeline.sources.address import public_name
 from pipeline.sources.live import state_of

@@ -12,12 +12,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cards import find_card
 from pipeline.detect.crops import Crop
 from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.movenet import THUNDER, MoveNet, MoveNetSearch
 from pipeline.detect.single_person import SinglePerson
 from pipeline.runtime import Device, OnnxModel
+from pipeline.runtime.cards import find_card
 from pipeline.skeletons import BLAZEPOSE_33, blazepose33_to_coco17
 from pipeline.types import F32, U8
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.cards import find_card
 from pipeline.detect.crops import Crop, whole_picture
 from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.single_person import SinglePerson
 from pipeline.runtime import Device, OnnxModel
+from pipeline.runtime.cards import find_card
 from pipeline.skeletons import COCO_17
 from pipeline.types import F32, U8
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from pipeline.cards import Card
+from pipeline.runtime.cards import Card
 
 log = logging.getLogger(__name__)
 

@@ -11,17 +11,17 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from pipeline.cards import Card
 from pipeline.errors import DeviceError
 from pipeline.runtime import gpu
 from pipeline.runtime.binding import DTYPES, BoundRun, can_bind
+from pipeline.runtime.cards import Card
 from pipeline.runtime.device import CPU, Device
 from pipeline.runtime.session import first_line, open_session
 
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 32
-"""The largest batch that a lifter is given in a run (``pipeline.lift.BATCH``)."""
+"""The largest batch that a lifter is given in a run (``pipeline.lift.onnx.BATCH``)."""
 
 FP16_LIMIT = 0.005
 """How far outputs in half precision may lie from those of the CPU, as part of the largest output: half a per cent is

@@ -7,8 +7,8 @@ from typing import Any
 
 import onnxruntime as ort
 
-from pipeline.cards import Card
 from pipeline.errors import DeviceError, ModelError
+from pipeline.runtime.cards import Card
 from pipeline.runtime.device import CPU, CUDA, PROVIDERS, TENSORRT, Device
 from pipeline.runtime.engines import engine_dir
 

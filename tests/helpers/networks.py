@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.cards import Card
-from pipeline.normalise import NORMALISATION
+from pipeline.runtime.cards import Card
 from pipeline.types import Window
+from pipeline.window.person_view import NORMALISATION
 
 Network = Callable[[np.ndarray], list[np.ndarray]]
 
@@ -27,7 +27,7 @@ def card_of(network: Network, window: int = 27, lookahead: int = 13, channels: i
 
 
 class StandInModel:
-    """Takes the place of ``pipeline.lift.OnnxModel``; remembers the sizes of its batches."""
+    """Takes the place of ``pipeline.lift.onnx.OnnxModel``; remembers the sizes of its batches."""
 
     provider = choice = "stand-in"
     outputs = 2

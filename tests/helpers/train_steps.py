@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from models.distributed import joined
-from models.feed import Batches
-from models.strided_transformer import Architecture
-from models.train import Recipe, Trainer
+from models.network.strided_transformer import Architecture
+from models.training.distributed import joined
+from models.training.feed import Batches
+from models.training.train import Recipe, Trainer
 
 ARCH = Architecture(27, d_model=16, d_hidden=32, heads=4, vanilla_layers=1, vanilla_attention="strided")
 RECIPE = Recipe(steps=8, batch=8, warmup=2, decay=0.5)

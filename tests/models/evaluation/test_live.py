@@ -14,9 +14,9 @@ from models.evaluation.lifting import lift_clip
 from models.evaluation.live import SETTLED, Seen, judge_clips, judge_views, lift_live, look, sparse
 from models.evaluation.on_footage import View, load_views
 from models.evaluation.on_mocap import CONDITIONS
-from pipeline.cards import find_card
-from pipeline.lift import OnnxLifter, SequenceLifter
+from pipeline.lift.onnx import OnnxLifter, SequenceLifter
 from pipeline.runtime import Device
+from pipeline.runtime.cards import find_card
 from pipeline.skeletons import H36M_17
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import parse_options

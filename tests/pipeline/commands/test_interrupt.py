@@ -11,8 +11,8 @@ import pytest
 import app
 from pipeline.commands import interrupt
 from pipeline.commands.interrupt import Interrupt, deaf, interrupts, stopping
-from pipeline.results import Statistics
-from pipeline.run import Pipeline
+from pipeline.run.pipeline import Pipeline
+from pipeline.run.results import Statistics
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

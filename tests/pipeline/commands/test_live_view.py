@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from pipeline.commands.live_view import LiveView
-from pipeline.commands.outputs import Outputs
+from pipeline.export.results import Outputs
 from pipeline.render.compose import Composer
 from pipeline.render.screen import Screen
-from pipeline.results import Result
-from pipeline.run import Pipeline, RunOptions
+from pipeline.run.pipeline import Pipeline, RunOptions
+from pipeline.run.results import Result
 from pipeline.sources import SyntheticSource
 from pipeline.sources.live_options import LivePhase, LiveState
 from pipeline.sources.synthetic import SyntheticOptions
 from tests.helpers.stand_ins import NumberingPreviewLifter, TrueDetector
-from tests.pipeline.test_run_live import SIZE, Live
+from tests.pipeline.run.test_pipeline_live import SIZE, Live
 
 
 class Keys:

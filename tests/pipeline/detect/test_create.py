@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cards import WEIGHTS_DIR, find_card, list_cards
 from pipeline.detect import create_detector, movenet
 from pipeline.errors import ConfigError, ModelError
 from pipeline.runtime import parse_device
+from pipeline.runtime.cards import WEIGHTS_DIR, find_card, list_cards
 
 CPU = parse_device("cpu")
 
@@ -48,7 +48,7 @@ def test_a_damaged_weight_file(copied: Path) -> None:
 
 
 def test_a_weight_file_that_is_no_onnx(copied: Path) -> None:
-    from pipeline.cards import file_sha256
+    from pipeline.runtime.cards import file_sha256
 
     path, card = copied / f"{movenet.LIGHTNING}.onnx", copied / f"{movenet.LIGHTNING}.json"
     path.write_text("not a network")

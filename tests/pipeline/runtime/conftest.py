@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from pipeline.cards import Card, find_card
 from pipeline.runtime import gpu, model
+from pipeline.runtime.cards import Card, find_card
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _REAL_SESSION = ort.InferenceSession

@@ -6,9 +6,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from pipeline.cards import find_card
 from pipeline.runtime import Device, OnnxModel
 from pipeline.runtime.binding import BoundRun, can_bind
+from pipeline.runtime.cards import find_card
 from pipeline.runtime.model import sample
 
 

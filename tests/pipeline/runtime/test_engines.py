@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cards import Card
+from pipeline.runtime.cards import Card
 from pipeline.runtime.engines import cache_dir, engine_dir, size_bytes
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX paths")

@@ -6,10 +6,10 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from pipeline import lift
-from pipeline.cards import Card, file_sha256
 from pipeline.errors import DeviceError, ModelError
+from pipeline.lift import onnx
 from pipeline.runtime import Device, OnnxModel, gpu
+from pipeline.runtime.cards import Card, file_sha256
 from pipeline.runtime.model import FP16_LIMIT, LARGEST_BATCH, largest_difference
 from pipeline.runtime.session import first_line
 
@@ -126,7 +126,7 @@ def test_gpus_are_warmed_up_at_the_smallest_and_the_largest_batch(card: Card, de
     assert OnnxModel(detector_card, Device("cuda"))._session.bound_runs == 1
     assert OnnxModel(card, Device("cpu"))._session.batches == []
     assert len(sessions.opened) == 3
-    assert lift.BATCH <= LARGEST_BATCH, "lifters get larger batches than the warm-up has seen"
+    assert onnx.BATCH <= LARGEST_BATCH, "lifters get larger batches than the warm-up has seen"
 
 
 def test_half_precision_with_parity(card: Card, gpu_machine) -> None:

@@ -1,0 +1,1 @@
+"""Into and out of the formats of weights: ONNX, published checkpoints, cards."""

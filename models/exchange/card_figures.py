@@ -1,0 +1,125 @@
+"""Put the figures of ``app.py evaluate`` into a lifter's card.
+
+    python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --quality fast,best --json figures.json
+    python -m benchmarks.bench_delay --data DATA --json delay.json
+    python -m models.exchange.card_figures weights/lift-27.json figures.json delay.json [more.json ...]
+
+Only figures of the very weights that the card describes are taken, so a card never quotes another model's. Provisional
+poses of a live run may come from a second model: its name and weights are noted, and its card must lie beside this one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError
+from pipeline.runtime.cards import read_card
+
+_CONDITION_KEYS = (
+    "mpjpe_mm",
+    "p_mpjpe_mm",
+    "n_mpjpe_mm",
+    "mpjve_mm",
+    "acceleration_error_mm",
+    "bone_length_variation_percent",
+    "upper_body_mpjpe_mm",
+    "upper_body_p_mpjpe_mm",
+)
+_TIER_KEYS = (*_CONDITION_KEYS[:4], "s_mpjpe_mm", "jitter_mm")
+
+LIVE = "live, by tier and look-ahead"
+"""Name of the figures of ``benchmarks/bench_delay.py`` in a card."""
+
+_VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
+
+
+def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
+    if "mocap" in result or "footage" in result:  # of benchmarks/bench_delay.py: figures by tier
+        return _picked(result, ("provisional_by",)) | {
+            where: {tier: _picked(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
+            for where, tiers in result.items()
+            if where in ("mocap", "footage")
+        }
+    if "views" in result:
+        figures: dict[str, Any] = {
+            "detector": result["detector"],
+            **{view: _picked(scores, _VIEW_KEYS) for view, scores in result["views"].items()},
+            "average": _picked(result["average"], _VIEW_KEYS),
+        }
+    else:
+        protocol = result["protocol"]
+        figures = {"people": protocol["people"], "clips": protocol["clips"]}
+        figures |= {name: _picked(result[name], _CONDITION_KEYS) for name in protocol["conditions"]}
+    if "lookaheads" in result:
+        figures["full_sequence_head_by_lookahead"] = {
+            str(entry["lookahead"]): _picked(entry.get("average", entry), _TIER_KEYS) for entry in result["lookaheads"]
+        }
+    if "qualities" in result:
+        figures["by_quality"] = {
+            entry["quality"]: _picked(entry, ("passes_per_frame",)) | _picked(entry.get("average", entry), _TIER_KEYS)
+            for entry in result["qualities"]
+        }
+    return figures
+
+
+def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
+    """Write the figures of these files into the card; returns the names of the data sets that it has figures of.
+
+    Raises:
+        ConfigError: a file holds no figures of this card's weights.
+        ModelError: the card is not valid.
+    """
+    card = json.loads(card_path.read_text())
+    for path in figure_files:
+        data = json.loads(path.read_text())
+        own = [r for r in data.get("results", [data]) if _weights_of(r) == card["sha256"]]
+        if not own:
+            raise ConfigError(
+                f"{path} has no figures of the weights {card['name']} (SHA-256 {card['sha256'][:12]}...); "
+                "run evaluate again with these weights"
+            )
+        if len({result.get("data", LIVE) for result in own}) < len(own):
+            raise ConfigError(
+                f"{path} has several results of {card['name']} for the same data; give files with one each"
+            )
+        for result in own:
+            _check_provisional(result, card_path, path)
+            card["metrics"][result.get("data", LIVE)] = figures_for_card(result)
+    card_path.write_text(json.dumps(card, indent=2) + "\n")
+    read_card(card_path)
+    return list(card["metrics"])
+
+
+def _check_provisional(result: dict[str, Any], card_path: Path, path: Path) -> None:
+    """A second model's figures must be of its weights as they are now."""
+    by = result.get("provisional_by")
+    if by is not None and read_card(card_path.with_name(f"{by['name']}.json")).sha256 != by["sha256"]:
+        raise ConfigError(f"{path} has provisional poses of other weights of {by['name']}; run bench_delay again")
+
+
+def _weights_of(result: dict[str, Any]) -> str | None:
+    """SHA-256 of the weights that a result is of: ``evaluate`` and ``bench_delay`` have it in different places."""
+    model = result.get("model")
+    found = model.get("sha256") if isinstance(model, dict) else result.get("sha256")
+    return None if found is None else str(found)
+
+
+def _picked(source: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: source[key] for key in keys if key in source}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry of ``python -m models.exchange.card_figures``."""
+    parser = argparse.ArgumentParser(prog="card_figures", description=__doc__.splitlines()[0])
+    parser.add_argument("card", type=Path, help="card of a lifter (.json)")
+    parser.add_argument("figures", type=Path, nargs="+", help="files written by 'app.py evaluate --json'")
+    options = parser.parse_args(arguments)
+    print(f"{options.card}: {', '.join(annotate(options.card, options.figures))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Begin a training with what another network has learned.
+
+Across window lengths everything but the position embeddings has the same shape, and these are interpolated over the
+window, as is usual for transformers at another resolution (Dosovitskiy et al., ICLR 2021, section 3.2). A wider hidden
+layer keeps the function: what is new in it does not count yet (Chen et al., "Net2Net", ICLR 2016).
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.exchange.from_onnx import network_of
+from models.network.strided_transformer import Architecture, StridedTransformer
+from pipeline.errors import ConfigError
+from pipeline.runtime.cards import read_card
+
+
+def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[[], Tensor]) -> list[str]:
+    """Take over the averaged weights of a checkpoint of training (windows or frames), or of an export.
+
+    Args:
+        network: gets the weights that it has at the same place, position embeddings resampled.
+        checkpoint: of the same widths, but for the hidden layers, which may be narrower; window, strides and attention
+            may differ. Or an exported lifter (.onnx).
+        windows: makes keypoints [B, T, J, C] of the training data, for exported lifters, see ``exchange.from_onnx``.
+
+    Returns:
+        Names of what the checkpoint does not have: it keeps its initial values.
+
+    Raises:
+        ConfigError: no checkpoint of ours, or of other widths.
+    """
+    theirs, stored = _read(checkpoint, windows)
+    ours = network.arch
+    for name in ("joints", "channels", "d_model", "d_hidden", "heads"):
+        wider = name == "d_hidden" and ours.d_hidden > theirs.d_hidden
+        if getattr(ours, name) != getattr(theirs, name) and not wider:
+            raise ConfigError(
+                f"--start-from {checkpoint} has {name} {getattr(theirs, name)}, this network {getattr(ours, name)}; "
+                "they must agree"
+            )
+    own = network.state_dict()
+    taken = {name: _fitted(name, stored[name], value) for name, value in own.items() if name in stored}
+    network.load_state_dict({**own, **taken})
+    return sorted(own.keys() - taken.keys())
+
+
+def _read(checkpoint: Path, windows: Callable[[], Tensor]) -> tuple[Architecture, dict[str, Tensor]]:
+    if checkpoint.suffix == ".onnx":
+        exported = network_of(checkpoint, windows())
+        return exported.arch, exported.state_dict()
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        return Architecture.from_dict(state["architecture"]), state["average"]
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.training.train: {error}") from error
+
+
+def read_architecture(checkpoint: Path) -> tuple[Architecture, int]:
+    """The network of a checkpoint or export that ``start_from`` can read, and its target frame.
+
+    Raises:
+        ConfigError: no checkpoint of ours.
+        ModelError: an export without a valid card.
+    """
+    if checkpoint.suffix == ".onnx":
+        card = read_card(checkpoint.with_suffix(".json")).data
+        return Architecture.from_dict(card["architecture"]), card["window"] - 1 - card["lookahead"]
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        return Architecture.from_dict(state["architecture"]), int(state["recipe"]["target"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"{checkpoint} is not a checkpoint of models.training.train: {error}") from error
+
+
+def stages_of(checkpoint: Path) -> list[dict[str, Any]]:
+    """How the weights of a checkpoint that ``start_from`` can read came about: recipes of all stages, in order.
+
+    Raises:
+        ConfigError: no checkpoint of ours.
+    """
+    if checkpoint.suffix == ".onnx":
+        card = read_card(checkpoint.with_suffix(".json")).data
+        training = dict(card.get("training", {}))
+        return [*training.pop("stages_before", []), {"window": card["window"], **training}]
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        return [*state.get("stages_before", []), stage_of(state)]
+    except (OSError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.training.train: {error}") from error
+
+
+def stage_of(state: dict[str, Any]) -> dict[str, Any]:
+    """The stage that a checkpoint's state is of: its recipe, and how far it came."""
+    return {
+        **({"what": state["what"]} if "what" in state else {}),
+        "window": state["architecture"]["window"],
+        **state["recipe"],
+        "steps_done": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+    }
+
+
+def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:
+    """A stored tensor in the shape of ours."""
+    if stored.shape == value.shape:
+        return stored
+    if name.endswith("position"):  # [1, T, D]
+        moved = nn.functional.interpolate(stored.transpose(1, 2), value.shape[1], mode="linear", align_corners=True)
+        return moved.transpose(1, 2)
+    wide = value.clone()
+    if ".expand." in name:  # [hidden, D(, 1)] or [hidden]: new units as they were initialised
+        wide[: len(stored)] = stored
+    else:  # reduce.weight [D, hidden(, 3)]: nothing comes from them yet
+        wide.zero_()
+        wide[:, : stored.shape[1]] = stored
+    return wide

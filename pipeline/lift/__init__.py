@@ -1,0 +1,1 @@
+"""Windows to 3D poses."""

@@ -1,0 +1,50 @@
+"""The refine module at run time: x and y from the lifter and from the picture, blended where the lens is known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.lift.rays import fit_on_rays
+from pipeline.runtime import Device, OnnxModel
+from pipeline.runtime.cards import Card
+from pipeline.types import F32
+
+KIND = "refiner"
+"""Of its card."""
+
+DEFAULT_REFINER = "refine-27"
+
+
+class Refiner:
+    """A refine module from ``weights/``, see ``models/network/refine.py`` for what it is.
+
+    Args:
+        card: of kind 'refiner'.
+
+    Raises:
+        ModelError: as for ``OnnxModel``.
+    """
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        # Two small matrices: on the CPU they take less time than the way to a GPU.
+        self._model = OnnxModel(card, Device("cpu"), threads=1)
+
+    def __call__(self, lifted: F32, keypoints: F32, scale: NDArray[np.floating]) -> F32:
+        """Refine poses.
+
+        Args:
+            lifted: float32 [..., 17, 3], metres, relative to the pelvis, axes of the view.
+            keypoints: float32 [..., 17, 3], of the same frames, as in ``Window``.
+            scale: [...], as in ``Window``.
+
+        Returns:
+            float32 [..., 17, 3]; z is the lifter's, as are joints that were not seen.
+        """
+        shape = lifted.shape
+        poses = lifted.reshape(-1, *shape[-2:])
+        projected = fit_on_rays(poses, keypoints.reshape(poses.shape), np.asarray(scale, np.float32).reshape(-1))
+        both = np.concatenate([poses, projected], -1).astype(np.float32)
+        refined: F32 = self._model.run(both)[0]
+        return refined.reshape(shape)

@@ -1,0 +1,1 @@
+"""Where a body stands, and how large it is."""

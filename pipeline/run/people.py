@@ -1,0 +1,55 @@
+"""All people of a run: what the detector found, sides repaired, turned into windows for the lifter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pipeline.track.swaps import SwapRepair
+from pipeline.types import Frame, Pose2D
+from pipeline.window.buffer import Due, WindowBuffer
+
+
+class People:
+    """The windows of all people, frame by frame. Person 0 has a row in every frame, others from their first one.
+
+    Args:
+        new_buffer: makes the ring of one person.
+        repair_swaps: repair left/right swaps before lifting, see ``pipeline.track.swaps``.
+    """
+
+    def __init__(self, new_buffer: Callable[[int], WindowBuffer], repair_swaps: bool = True) -> None:
+        self._new_buffer, self._repair_swaps = new_buffer, repair_swaps
+        self._buffers = {0: new_buffer(0)}
+        self._repairs: dict[int, SwapRepair] = {}
+
+    def push(self, frame: Frame, poses: list[Pose2D]) -> list[list[Due]]:
+        """Take one frame; returns the people of each frame that is now due."""
+        found = {pose.track_id: self._repaired(pose) for pose in poses}
+        for track_id in found.keys() - self._buffers.keys():
+            self._buffers[track_id] = self._new_buffer(track_id)
+        return _together(
+            buffer.push(found.get(track_id) or Pose2D.missing(frame.index, frame.time_s, track_id))
+            for track_id, buffer in self._buffers.items()
+        )
+
+    def preview(self, lookahead: int) -> list[Due]:
+        """The people of the frame that lies ``lookahead`` before the newest, see ``WindowBuffer.preview``."""
+        previews = (buffer.preview(lookahead) for buffer in self._buffers.values())
+        return [due for due in previews if due is not None]
+
+    def finish(self) -> list[list[Due]]:
+        """The people of all remaining frames."""
+        return _together(buffer.finish() for buffer in self._buffers.values())
+
+    def _repaired(self, pose: Pose2D) -> Pose2D:
+        if not self._repair_swaps:
+            return pose
+        return self._repairs.setdefault(pose.track_id, SwapRepair())(pose)
+
+
+def _together(parts: Iterable[list[Due]]) -> list[list[Due]]:
+    frames: dict[int, list[Due]] = {}
+    for part in parts:
+        for due in part:
+            frames.setdefault(due.pose.frame_index, []).append(due)
+    return [frames[index] for index in sorted(frames)]

@@ -1,0 +1,1 @@
+"""Per person, the last frames and the windows that are cut from them."""
