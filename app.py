@@ -12,6 +12,7 @@ import traceback
 from typing import NoReturn
 
 from pipeline.commands.console import remark
+from pipeline.commands.flags import in_flags
 from pipeline.commands.interrupt import Interrupt, deaf, interrupts
 from pipeline.errors import ConfigError, PoseStrideError
 
@@ -115,7 +116,7 @@ def _execute(options: argparse.Namespace) -> int:
         if options.debug:
             traceback.print_exc()
         if isinstance(error, PoseStrideError):
-            remark(f"error: {error}")
+            remark(f"error: {in_flags(error)}")
         else:
             remark(f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it")
         return 2 if isinstance(error, ConfigError) else 1

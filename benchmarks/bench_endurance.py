@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pipeline.arrays import F32, U8
 from pipeline.errors import SourceError
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.run_json import write_run_json
@@ -43,7 +44,7 @@ from pipeline.runtime.cards import find_card
 from pipeline.skeletons import COCO_17
 from pipeline.sources import SourceInfo, SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
-from pipeline.types import F32, U8, Frame, Origin, Pose2D, Pose3D, Window
+from pipeline.types import Frame, Origin, Pose2D, Pose3D, Window
 
 HOUR_FRAMES = 216_000
 RATE_HZ = 60.0

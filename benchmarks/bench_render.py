@@ -20,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from pipeline.arrays import U8
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.npz import NpzPoses3D
@@ -27,7 +28,7 @@ from pipeline.export.video import VideoSink
 from pipeline.render.compose import Composer
 from pipeline.render.overlay import draw_pose2d
 from pipeline.render.panel import Panel
-from pipeline.types import U8, Frame, Pose2D, Pose3D
+from pipeline.types import Frame, Pose2D, Pose3D
 
 RATE_HZ = 30.0
 # A standing figure, metres, camera axes, Human3.6M-17 and COCO-17 order.

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pipeline.lift.onnx import BATCH, PreviewLifter
+from pipeline.run.results import NO_IMAGE
 
 from models.data.keypoint_noise import NoiseRecipe
 from models.evaluation.clips import RATE_HZ, SeenClip
@@ -25,13 +27,11 @@ from models.evaluation.on_footage import View, average, score
 from models.evaluation.on_mocap import observed
 from models.evaluation.scores import Lifted, summary
 from pipeline.detect.base import Detector
-from pipeline.lift.onnx import BATCH, PreviewLifter
 from pipeline.run.people import People
-from pipeline.run.results import NO_IMAGE
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
 from pipeline.types import Frame, Pose2D, Pose3D, Window
-from pipeline.window.buffer import Due, WindowBuffer, frame_step
+from pipeline.window.buffer import ReadyFrame, WindowBuffer, frame_step
 
 F32 = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -139,7 +139,7 @@ def _moments(seen: Seen, lifter: PreviewLifter, lookaheads: Sequence[int], focal
     yield _Moment(_windows(chain.from_iterable(people.finish())), {lookahead: [] for lookahead in lookaheads})
 
 
-def _windows(dues: Iterator[Due] | Sequence[Due]) -> list[Window]:
+def _windows(dues: Iterator[ReadyFrame] | Sequence[ReadyFrame]) -> list[Window]:
     return [due.window for due in dues if due.window is not None]
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import U8
 from pipeline.errors import ConfigError, ModelError
-from pipeline.types import U8
 
 NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
 """MediaPipe's ``model_complexity`` and the name of its network."""

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.render.hints import Hints
 from pipeline.render.keys import CLOSED, Command, command_of
 from pipeline.render.palette import BACKGROUND, TEXT_FAINT
 from pipeline.render.text import Font
-from pipeline.types import U8
 
 _WAIT_MS = 10
 _FIRST_MESSAGE = "h: help"

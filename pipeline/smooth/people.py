@@ -86,7 +86,7 @@ class _Live:
 
 
 def create_smoothing(name: str, live: bool) -> Smoothing | None:
-    """The smoothing that ``--smooth`` asks for: One Euro for live sources, zero phase for recordings.
+    """Smoothing by the name of a preset: One Euro where poses are due at once, zero phase for clips.
 
     Args:
         name: a key of ``presets.PRESETS``; None comes back for 'off'.

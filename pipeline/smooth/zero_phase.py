@@ -13,13 +13,11 @@ from collections import deque
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F32, F64
 from pipeline.smooth.presets import Preset
 from pipeline.smooth.stretches import Stretches
-from pipeline.types import F32, Pose3D
-
-F64 = NDArray[np.float64]
+from pipeline.types import Pose3D
 
 MOST_FRAMES = 120
 """Frames that are kept on each side at most, whatever the frame rate."""

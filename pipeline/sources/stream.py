@@ -2,7 +2,7 @@
 
 RTSP goes over TCP unless the server has UDP only. Live or recording: a video over HTTP of which the server states the
 length (in bytes; of HLS and DASH the playlist says it) is a recording and is read like a file: every frame, in order,
-with ``--start``, again if asked for. Everything else comes at the sender's pace and is live: all of RTSP, MJPEG, and
+from any time on, again if asked for. Everything else comes at the sender's pace and is live: all of RTSP, MJPEG, and
 MP4 without a stated length.
 
 What keeps the delay small was measured on loopback at 20 pictures per second (probing and delay in frames behind the
@@ -70,13 +70,13 @@ def open_address(
     asked = options or LiveOptions()
     name = public_name(url)
     if start_s and not is_http(url):
-        raise _no_start(start_s, name)
+        raise no_start(start_s, name)
     try:
         source = StreamSource(url, end_s=end_s, options=asked, recordings=False)
     except _RecordingError:
         if asked.mirror:
             raise ConfigError(
-                f"{name} is a recording; a mirror image can be asked for with cameras and streams only"
+                "mirror", None, f"was asked of {name}, which is a clip; it is for cameras and streams only"
             ) from None
         return VideoSource(
             url,
@@ -87,7 +87,7 @@ def open_address(
         )
     if start_s:
         source.close()
-        raise _no_start(start_s, name)
+        raise no_start(start_s, name)
     return source
 
 
@@ -207,5 +207,6 @@ def _open(url: str, name: str, patience_s: float) -> tuple[InputContainer, Video
     return container, stream
 
 
-def _no_start(start_s: float, name: str) -> ConfigError:
-    return ConfigError(f"--start {start_s:g} was given with the live source {name}; it works for recordings only")
+def no_start(start_s: float, name: str) -> ConfigError:
+    """The error for a span that begins later in a live source."""
+    return ConfigError("start_s", start_s, f"was given with the live source {name}; it is for clips only")

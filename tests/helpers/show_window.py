@@ -22,12 +22,13 @@ import numpy as np
 if sys.argv[1:] == ["process"]:
     importlib.import_module("av")
 
+from pipeline.arrays import U8
 from pipeline.render.compose import Composer
 from pipeline.render.cv_window import CvWindow
 from pipeline.render.display import open_window
 from pipeline.render.keys import Command
 from pipeline.render.screen import Screen
-from pipeline.types import U8, Frame
+from pipeline.types import Frame
 from tests.pipeline.render.bodies import body2d, body3d
 
 TITLE = "PoseStride"

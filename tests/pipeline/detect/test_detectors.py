@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from pipeline.arrays import U8
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.detect.single_person import SinglePerson
 from pipeline.runtime import parse_device
 from pipeline.skeletons import COCO_17
-from pipeline.types import U8, Frame, Origin, Pose2D
+from pipeline.types import Frame, Origin, Pose2D
 
 NAMES = list(DETECTORS)
 Fresh = Callable[[str], SinglePerson]

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.arrays import U8
 from pipeline.render.compose import Composer
 from pipeline.render.layout import lay_out
 from pipeline.skeletons import COCO_17
-from pipeline.types import U8, Frame, Pose2D, Pose3D
+from pipeline.types import Frame, Pose2D, Pose3D
 from tests.pipeline.render.bodies import body2d, body3d, hue
 
 
