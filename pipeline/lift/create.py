@@ -11,7 +11,7 @@ from pipeline.lift.quality import BEST, STANDARD, find_quality
 from pipeline.lift.refine import Refiner
 from pipeline.lift.windows import WindowLifter
 from pipeline.runtime import Device, parse_device
-from pipeline.runtime.cards import WEIGHTS_DIR, LifterCard, RefinerCard, find_card, list_cards
+from pipeline.runtime.cards import LifterCard, RefinerCard, find_card, list_cards
 
 DEFAULT_MODEL = "lift-27"
 
@@ -118,7 +118,7 @@ def find_lifter(model: str | None = None, window: int | None = None) -> LifterCa
         return card
     if window is None:
         return find_card(DEFAULT_MODEL, LifterCard)
-    cards = list_cards(LifterCard, WEIGHTS_DIR)
+    cards = list_cards(LifterCard)
     fitting = [card for card in cards if card.window == window]
     if not fitting:
         known = ", ".join(map(str, sorted({card.window for card in cards}))) or "none"
