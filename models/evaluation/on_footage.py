@@ -1,6 +1,6 @@
 """Judge the whole pipeline, detector and lifter, on footage with triangulated joints.
 
-Layout of a folder: for each recording ``NAME_truth.npz`` and one ``NAME_CAMERA.mp4`` per view. The file holds
+Layout of a folder: for each scene ``NAME_truth.npz`` and one ``NAME_CAMERA.mp4`` per view. The file holds
 ``cam_names`` str [C], ``joint_names`` str [J], ``valid`` bool [N, J], ``frame_index`` int [N] (frames of the videos
 that have a truth) and, for each view, ``joints3d_CAMERA`` float [N, J, 3]: metres, camera axes (x right, y down, z
 away); where they are known, also ``K`` float [C, 3, 3], the cameras' intrinsics in pixels of the upright picture. Views
@@ -13,7 +13,6 @@ nose and neck).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,9 @@ from numpy.typing import NDArray
 from models.evaluation.metrics import procrustes
 from pipeline.detect.base import Detector
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import Lifter
-from pipeline.run.pipeline import Pipeline, RunOptions
-from pipeline.run.results import Result
+from pipeline.lift.base import Lifter
+from pipeline.run.options import RunOptions
+from pipeline.run.pipeline import Pipeline
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
 from pipeline.types import Frame, Pose2D
@@ -110,7 +109,7 @@ def _views_of(path: Path) -> list[View]:
     return views
 
 
-class Remembered:
+class Remembered(Detector):
     """A detector's results for one video, found once: several lifters are judged on the same keypoints."""
 
     def __init__(self, poses: dict[int, list[Pose2D]]) -> None:
@@ -120,8 +119,8 @@ class Remembered:
         """The poses of this frame."""
         return self.poses[frame.index]
 
-    def close(self) -> None:
-        """Nothing to release."""
+    def reset(self) -> None:
+        """Nothing is remembered from frame to frame."""
 
 
 def detect(view: View, detector: Detector) -> Remembered:
@@ -130,7 +129,8 @@ def detect(view: View, detector: Detector) -> Remembered:
     Raises:
         SourceError: the video can't be read.
     """
-    with closing(open_source(str(view.video))) as source:
+    detector.reset()
+    with open_source(view.video) as source:
         return Remembered({frame.index: detector(frame) for frame in source})
 
 
@@ -143,15 +143,12 @@ def lift_view(view: View, detector: Detector, lifter: Lifter, focal_px: float | 
     rows = {int(frame): row for row, frame in enumerate(view.frame_index)}
     chosen = [H36M_17.index(joint) for joint in view.joints]
     predicted = np.full(view.truth_m.shape, np.nan)
-
-    def take(result: Result) -> None:
-        row = rows.get(result.frame.index)
-        for pose in result.poses3d:
-            if row is not None and pose.track_id == 0:
-                predicted[row] = pose.xyz_m[chosen]
-
-    with closing(open_source(str(view.video))) as source:
-        Pipeline(source, detector, lifter, options=RunOptions(focal_px=focal_px)).run(take)
+    with open_source(view.video) as source:
+        for frame in Pipeline(source, detector, lifter, RunOptions(focal_px=focal_px)):
+            row = rows.get(frame.frame_index)
+            for person in frame.people:
+                if row is not None and person.track_id == 0:
+                    predicted[row] = person.pose3d.xyz_m[chosen]
     return predicted
 
 

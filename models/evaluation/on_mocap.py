@@ -13,7 +13,7 @@ from models.data.keypoint_noise import CLEAN, DETECTOR_LIKE, NoiseRecipe, add_no
 from models.evaluation.clips import RATE_HZ, SeenClip
 from models.evaluation.lifting import lift_clip
 from models.evaluation.scores import Lifted, summary
-from pipeline.lift.onnx import Lifter
+from pipeline.lift.base import Lifter
 
 F32 = NDArray[np.float32]
 

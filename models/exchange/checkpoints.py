@@ -26,7 +26,6 @@ from models.network.strided_transformer import StridedTransformer
 from pipeline.errors import ConfigError, ModelError, PoseStrideError
 from pipeline.runtime.cards import WEIGHTS_DIR, file_sha256, read_card
 from pipeline.skeletons import H36M_17
-from pipeline.window.image_plane import IMAGE_NORMALISATION
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -123,7 +122,7 @@ def _card(
         "lookahead": lookahead,
         "joints_in": f"{H36M_17.name} (x, y) from coco17 keypoints by the published demo's rules",
         "joints_out": f"{H36M_17.name}, metres, root-relative, camera axes, bodies of the size of Human3.6M's people",
-        "normalisation": IMAGE_NORMALISATION,
+        "normalisation": "image",
         "normalisation_detail": "x to [-1, 1] by the picture's width, y by the same factor, centred on the picture",
         "input_rates_hz": [50, 50],
         "training_data": [{"name": "Human3.6M", "licence": "research only; needs a registration"}],
@@ -144,7 +143,7 @@ def main(arguments: list[str] | None = None) -> None:
         card = export_official(options.checkpoint, options.name, options.weights, options.overwrite)
     except PoseStrideError as error:
         parser.exit(1, f"error: {error}\n")
-    measured = ", ".join(f"{name} {value:.1e}" for name, value in read_card(card).data["parity"].items())
+    measured = ", ".join(f"{name} {value:.1e}" for name, value in read_card(card).parity.items())
     print(f"wrote {card} ({measured}); run it with: python app.py run SOURCE --model {options.name}")
 
 

@@ -34,7 +34,6 @@ from models.training.warm_start import stage_of
 from pipeline.errors import ConfigError, ModelError
 from pipeline.runtime.cards import WEIGHTS_DIR, file_sha256, read_card
 from pipeline.skeletons import H36M_17
-from pipeline.window.person_view import NORMALISATION
 
 OPSET = 18
 PARITY_LIMIT_M = 1e-4
@@ -188,7 +187,7 @@ def make_card(
         "lookahead": arch.window - 1 - target,
         "joints_in": f"{H36M_17.name} from coco17 keypoints, (x, y, confidence)",
         "joints_out": f"{H36M_17.name}, metres, root-relative, view axes, body of {STATURE_M:.2f} m",
-        "normalisation": NORMALISATION,
+        "normalisation": "person-view",
         "input_rates_hz": [15, 60],
         "training": {**stage_of(state), "stages_before": state.get("stages_before", [])},
         "training_data": sources(train),
