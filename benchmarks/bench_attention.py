@@ -37,7 +37,7 @@ Run = Callable[[torch.Tensor], object]
 
 @dataclass(frozen=True)
 class Cost:
-    """Multiply-adds per window of one kind of attention: all, those of the attention, and all as PyTorch counts them."""
+    """Multiply-adds per window with one kind of attention: all, its products, and all as PyTorch counts them."""
 
     multiply_adds: int
     products: int
