@@ -29,7 +29,7 @@ from models.network.attention import KINDS
 from models.network.flops import multiply_adds
 from models.network.strided_transformer import STRIDES, Architecture, StridedTransformer
 
-RUNTIMES = ("PyTorch", "ONNX Runtime")
+RUNTIMES = PYTORCH, ONNX_RUNTIME = "PyTorch", "ONNX Runtime"
 _CALLS_OF_SMALL_BATCHES = 8
 
 Run = Callable[[torch.Tensor], object]
@@ -75,8 +75,8 @@ def counted(network: StridedTransformer) -> float:
     return counter.get_total_flops() / 2
 
 
-def sessions(network: StridedTransformer, path: Path, threads: int) -> dict[str, Run]:
-    """The network in both runtimes, by name."""
+def in_onnx_runtime(network: StridedTransformer, path: Path, threads: int) -> Run:
+    """The network, exported to this path."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # within torch.export
         export(network, path)
@@ -85,10 +85,7 @@ def sessions(network: StridedTransformer, path: Path, threads: int) -> dict[str,
     # threads that wait for work in a loop would take time from the other runtime's turn
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return {
-        "PyTorch": torch.inference_mode()(network),
-        "ONNX Runtime": lambda x: session.run(None, {"keypoints": x.numpy()}),
-    }
+    return lambda x: session.run(None, {"keypoints": x.numpy()})
 
 
 def _repeated(run: Run, x: torch.Tensor, calls: int) -> None:
@@ -104,7 +101,7 @@ def times_of(runs: dict[tuple[str, str], Run], x: torch.Tensor, rounds: int) -> 
     return [Time(batch, runtime, kind, round(ms / calls / batch, 4)) for (runtime, kind), ms in found.items()]
 
 
-def measure(arch: Architecture, batches: list[int], rounds: int, threads: int) -> Found:
+def measure(arch: Architecture, batches: Sequence[int], runtimes: Sequence[str], rounds: int, threads: int) -> Found:
     """A network with this window and these widths, with either kind of attention."""
     rng = np.random.default_rng(0)
     costs: dict[str, Cost] = {}
@@ -117,8 +114,10 @@ def measure(arch: Architecture, batches: list[int], rounds: int, threads: int) -
             parts = multiply_adds(network.arch)
             products = sum(count for name, count in parts.items() if name.endswith("attention"))
             costs[kind] = Cost(sum(parts.values()), products, counted(network))
-            for runtime, run in sessions(network, Path(folder) / f"{kind}.onnx", threads).items():
-                runs[runtime, kind] = run
+            if PYTORCH in runtimes:
+                runs[PYTORCH, kind] = torch.inference_mode()(network)
+            if ONNX_RUNTIME in runtimes:
+                runs[ONNX_RUNTIME, kind] = in_onnx_runtime(network, Path(folder) / f"{kind}.onnx", threads)
         for batch in batches:
             x = rng.normal(size=(batch, arch.window, arch.joints, arch.channels)).astype(np.float32)
             times += times_of(runs, torch.from_numpy(x), rounds)
@@ -142,14 +141,15 @@ def cost_table(results: Sequence[Found]) -> str:
 
 def time_table(results: Sequence[Found]) -> str:
     """Markdown: milliseconds per window, and full / strided (above 1, strided attention is the faster one)."""
+    runtimes = list(dict.fromkeys(time.runtime for found in results for time in found.times))
     lines = [
-        "| frames | batch | " + " | ".join(f"{r}: full | strided | ratio" for r in RUNTIMES) + " |",
-        "|---" * (2 + 3 * len(RUNTIMES)) + "|",
+        "| frames | batch | " + " | ".join(f"{runtime}: full | strided | ratio" for runtime in runtimes) + " |",
+        "|---" * (2 + 3 * len(runtimes)) + "|",
     ]
     for found in results:
         for batch in dict.fromkeys(time.batch for time in found.times):
             cells = []
-            for runtime in RUNTIMES:
+            for runtime in runtimes:
                 ms = found.ms(batch, runtime)
                 cells += [f"{ms['full']:.2f}", f"{ms['strided']:.2f}", f"{ms['full'] / ms['strided']:.2f}"]
             lines.append(f"| {found.window} | {batch} | {' | '.join(cells)} |")
@@ -165,6 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = new_parser("bench_attention", __doc__)
     parser.add_argument("--windows", type=int, nargs="+", default=sorted(STRIDES), choices=sorted(STRIDES))
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 32])
+    parser.add_argument("--runtimes", nargs="+", default=list(RUNTIMES), choices=RUNTIMES, help="default: both")
     parser.add_argument("--width", type=int, default=256, help="channels (d_model; published: 256)")
     parser.add_argument("--hidden", type=int, default=512, help="width of the feed-forward parts (published: 512)")
     parser.add_argument("--heads", type=int, default=8)
@@ -176,7 +177,7 @@ def main(arguments: list[str] | None = None) -> None:
     results = []
     for window in options.windows:
         arch = Architecture(window, d_model=options.width, d_hidden=options.hidden, heads=options.heads)
-        results.append(measure(arch, options.batches, options.rounds, options.threads))
+        results.append(measure(arch, options.batches, options.runtimes, options.rounds, options.threads))
     size = f"{options.width} channels, hidden {options.hidden}, {options.heads} heads"
     print(f"Millions of multiply-adds per window, {size}\n\n{cost_table(results)}\n")
     print(f"Milliseconds per window, {options.threads} thread(s), medians of {options.rounds}\n\n{time_table(results)}")

@@ -474,6 +474,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the lifter, default %(default)s")
     parser.add_argument("--smooth", default="light", help="as for run, default %(default)s")
     parser.add_argument("--detect-every", type=int, default=1, help="as for run, default %(default)s")
+    parser.add_argument("--draw-every", type=int, default=1, metavar="N", help="draw one of N pictures, default 1")
     parser.add_argument("--limit-mb", type=float, default=5.0, help="growth that still counts as flat, default 5")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write poses3d.csv, wide, as run does")
     options = parser.parse_args(arguments)
@@ -495,7 +496,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for pose in result.poses3d:
                     sink.write(pose)
 
-        endured = endure(Story(options.frames), lifter, run, options.sample_every, write)
+        endured = endure(Story(options.frames), lifter, run, options.sample_every, write, options.draw_every)
     print(table(endured))
     print(verdict(endured, options.limit_mb))
     problems = endured.problems(options.limit_mb)

@@ -25,6 +25,7 @@ written anew after each network, so that an interrupted run leaves what it has m
 
 from __future__ import annotations
 
+import argparse
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -393,13 +394,13 @@ class Report:
         write_figures(self._path, {**asdict(self._about), "repeats": self._repeats, "rows": rows})
 
 
-def _measure_all(
-    lifters: Sequence[str], detectors: Sequence[str], weights: Path, all_ways: list[Way], repeats: int, report: Report
-) -> None:
+def _measure_all(options: argparse.Namespace, report: Report) -> None:
+    lifters, detectors = options.lifter or [DEFAULT_MODEL], options.detector or _detectors(options.weights)
+    all_ways = ways(options.tensorrt)
     for name, kind in [*((name, "lifter") for name in lifters), *((name, "detector") for name in detectors)]:
         try:
-            card = find_card(name, kind, weights)
-            for row in measure(card, inputs_of(card), all_ways, repeats):
+            card = find_card(name, kind, options.weights)
+            for row in measure(card, inputs_of(card, options.batches), all_ways, options.repeats):
                 report.add(row)
         except Exception as error:  # the other networks are still worth measuring
             report.add(Row(name, 0, "-", note=_message(error)))
@@ -411,12 +412,12 @@ def _detectors(weights: Path) -> list[str]:
     return [THUNDER, LIGHTNING, *([HEAVY] if (weights / f"{HEAVY}.onnx").is_file() else [])]
 
 
-def inputs_of(card: Card) -> list[NDArray[Any]]:
-    """One input per batch."""
+def inputs_of(card: Card, batches: Sequence[int]) -> list[NDArray[Any]]:
+    """One input per batch; detectors see one crop."""
     if card.kind == "detector":
         return [crop_of_walker(card)]
-    windows = windows_of_walker(card, max(BATCHES))
-    return [np.ascontiguousarray(windows[:batch]) for batch in BATCHES]
+    windows = windows_of_walker(card, max(batches))
+    return [np.ascontiguousarray(windows[:batch]) for batch in batches]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -432,18 +433,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--detector", action="append", metavar="NAME", help="the same (default: all that there are)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, metavar="DIR", help="folder of the networks")
     parser.add_argument("--tensorrt", action="store_true", help="TensorRT, too; building engines takes minutes")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=list(BATCHES), metavar="N", help="of lifters (default: 1 32)"
+    )
     parser.add_argument("--repeats", type=int, default=90, metavar="N", help="calls per figure (default: 90)")
     options = parser.parse_args(arguments)
-    if options.repeats < 1:
-        parser.error("--repeats must be at least 1")
-    lifters = options.lifter or [DEFAULT_MODEL]
-    detectors = options.detector or _detectors(options.weights)
+    if min(options.repeats, *options.batches) < 1:
+        parser.error("--repeats and --batches must be at least 1")
     head = about()
     report = Report(options.json, head, options.repeats)
     report.save()  # a file that can't be written shows now
     heading = {**asdict(machine()), **asdict(head)}
     print("\n".join(f"{key}: {value}" for key, value in heading.items()) + f"\n\n{HEAD}", flush=True)
-    _measure_all(lifters, detectors, options.weights, ways(options.tensorrt), options.repeats, report)
+    _measure_all(options, report)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Milliseconds per frame of a lifter in ONNX Runtime, by batch size and threads; medians of interleaved rounds.
 
-python -m benchmarks.bench_lifter [MODEL ...] [--batches 1 16 32] [--threads 1 2] [--json FILE]
+    python -m benchmarks.bench_lifter [MODEL ...] [--batches 1 16 32] [--threads 1 2] [--json FILE]
+
+With no names: all lifters of weights/, on the CPU.
 """
 
 from __future__ import annotations
