@@ -16,7 +16,6 @@ object that is kept per frame shows there long before it shows in megabytes. Nee
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import threading
@@ -25,21 +24,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.measuring import CPU, new_parser, quiet, start, write_figures
 from pipeline.arrays import F32, U8
 from pipeline.errors import SourceError
 from pipeline.export.csv_poses3d import CsvPoses3D
-from pipeline.export.run_json import write_run_json
 from pipeline.lift.onnx import OnnxLifter, PreviewLifter
 from pipeline.render.compose import Composer
 from pipeline.run.pipeline import Pipeline, RunOptions
 from pipeline.run.results import Result, Statistics
-from pipeline.runtime import Device
 from pipeline.runtime.cards import find_card
 from pipeline.skeletons import COCO_17
 from pipeline.sources import SourceInfo, SyntheticSource
@@ -61,6 +59,8 @@ _WARM_UP_FRAMES = 200  # libraries start their own threads on their first work
 _ENDING_S = 2.0  # threads that were told to end may take so long
 _MEGABYTE = 1e6
 _PROC = Path("/proc/self")
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -339,7 +339,7 @@ def growth(values: Sequence[float]) -> float:
     return float(np.median(_quarter(values, 3)) - np.median(_quarter(values, 1)))
 
 
-def _quarter(values: Sequence[Any], number: int) -> Sequence[Any]:
+def _quarter(values: Sequence[Item], number: int) -> Sequence[Item]:
     """The quarter 0 to 3 of the values; never empty where there are values."""
     first, end = len(values) * number // 4, len(values) * (number + 1) // 4
     return values[first : max(end, first + 1)]
@@ -462,29 +462,33 @@ def verdict(endured: Endured, limit_mb: float) -> str:
     )
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run, print the table and the verdict; 1 if something grew."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(arguments: list[str] | None = None) -> int:
+    """Run, print the table and the verdict; 1 if something grew.
+
+    Raises:
+        PoseStrideError: the run failed, or a file can't be written.
+    """
+    parser = new_parser("bench_endurance", __doc__)
     parser.add_argument("--frames", type=int, default=HOUR_FRAMES, help="default: %(default)s, one hour")
     parser.add_argument("--sample-every", type=int, default=10_000, metavar="ROWS", help="default: %(default)s")
     parser.add_argument("--lifter", metavar="NAME", help="a lifter of weights/ (default: a stand-in without a network)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the lifter, default %(default)s")
     parser.add_argument("--smooth", default="light", help="as for run, default %(default)s")
     parser.add_argument("--detect-every", type=int, default=1, help="as for run, default %(default)s")
+    parser.add_argument("--draw-every", type=int, default=1, metavar="N", help="draw one of N pictures, default 1")
     parser.add_argument("--limit-mb", type=float, default=5.0, help="growth that still counts as flat, default 5")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write poses3d.csv, wide, as run does")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     if not (_PROC / "statm").is_file():
         parser.error("this benchmark reads /proc/self/statm, which this system does not have")
     if not 4 <= 4 * options.sample_every <= options.frames:
         parser.error("--sample-every must leave at least four samples in --frames")
     lifter: PreviewLifter = FlatLifter()
     if options.lifter is not None:
-        lifter = OnnxLifter(find_card(options.lifter, "lifter"), Device("cpu"), options.threads)
+        lifter = OnnxLifter(find_card(options.lifter, "lifter"), CPU, options.threads)
     run = RunOptions(smooth=options.smooth, detect_every=options.detect_every, show_lookahead=0)
     with ExitStack() as stack:
-        progress = stack.enter_context(tqdm(total=options.frames, unit="frame", disable=not sys.stderr.isatty()))
+        progress = stack.enter_context(tqdm(total=options.frames, unit="frame", disable=quiet()))
         sinks = [] if options.csv is None else [stack.enter_context(CsvPoses3D(options.csv, wide=True))]
 
         def write(result: Result) -> None:
@@ -493,21 +497,15 @@ def main(words: Sequence[str] | None = None) -> int:
                 for pose in result.poses3d:
                     sink.write(pose)
 
-        endured = endure(Story(options.frames), lifter, run, options.sample_every, write)
+        endured = endure(Story(options.frames), lifter, run, options.sample_every, write, options.draw_every)
     print(table(endured))
     print(verdict(endured, options.limit_mb))
-    if options.json is not None:
-        figures = {
-            "lifter": options.lifter or "stand-in",
-            "run": asdict(run),
-            **asdict(endured),
-            "growth_mb": endured.growth_mb,
-            "blocks_per_frame": endured.blocks_per_frame,
-            "problems": endured.problems(options.limit_mb),
-        }
-        write_run_json(options.json, figures)
-    return 1 if endured.problems(options.limit_mb) else 0
+    problems = endured.problems(options.limit_mb)
+    about = {"lifter": options.lifter or "stand-in", "run": asdict(run)}
+    growth_of = {"growth_mb": endured.growth_mb, "blocks_per_frame": endured.blocks_per_frame}
+    write_figures(options.json, {**about, **asdict(endured), **growth_of, "problems": problems})
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

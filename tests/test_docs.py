@@ -53,7 +53,7 @@ def test_the_notebook_runs(root: Path) -> None:
     assert (root / "out" / "quickstart" / "overlay.mp4").is_file()
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")) + ["../README.md"])
+@pytest.mark.parametrize("page", [*sorted(path.name for path in (ROOT / "docs").glob("*.md")), "../README.md"])
 def test_links_lead_to_files(page: str) -> None:
     path = ROOT / "docs" / page
     text = path.read_text(encoding="utf-8")

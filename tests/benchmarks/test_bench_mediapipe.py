@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from benchmarks import bench_mediapipe
-from benchmarks.bench_mediapipe import Step, Tally, main, rows_of
+from benchmarks.bench_mediapipe import Row, Step, Tally, main, rows_of
 from pipeline.errors import ConfigError
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import parse_options
@@ -63,10 +63,12 @@ def test_rows_take_turns() -> None:
 
 
 def test_figures_of_known_times() -> None:
-    figures = Tally([Step(float(ms), 2.0 * ms, ms > 25) for ms in range(1, 102)]).figures()
-    assert figures["ms_median"] == 51 and figures["ms_p95"] == 96 and figures["frames"] == 101
-    assert figures["fps"] == pytest.approx(1000 / 51) and figures["cpu_ms_mean"] == pytest.approx(102)
-    assert figures["found_percent"] == pytest.approx(100 * 76 / 101)
+    steps = [Step(float(ms), 2.0 * ms, ms > 25) for ms in range(1, 102)]
+    figures = Tally(Row("PoseStride fast", "fast", True), steps).figures()
+    assert (figures.name, figures.draw, figures.frames) == ("PoseStride fast", True, 101)
+    assert figures.ms_median == 51 and figures.ms_p95 == 96
+    assert figures.fps == pytest.approx(1000 / 51) and figures.cpu_ms_mean == pytest.approx(102)
+    assert figures.found_percent == pytest.approx(100 * 76 / 101)
 
 
 @pytest.mark.parametrize(
