@@ -15,7 +15,7 @@ meets all others by attention and convolution: which frame it describes is a cho
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,22 @@ from models.network.attention import SelfAttention
 
 STRIDES: dict[int, tuple[int, ...]] = {27: (3, 3, 3), 81: (3, 3, 9), 243: (3, 9, 9), 351: (3, 9, 13)}
 """Published strides per window length."""
+
+
+class ArchitectureFields(TypedDict, total=False):
+    """``Architecture`` as it is stored in checkpoints and cards; the first ones had fewer fields."""
+
+    window: int
+    joints: int
+    channels: int
+    d_model: int
+    d_hidden: int
+    heads: int
+    vanilla_layers: int
+    strides: list[int]
+    vanilla_attention: str
+    strided_attention: str
+    official_layer_norm: bool
 
 
 @dataclass(frozen=True)
@@ -64,14 +80,18 @@ class Architecture:
         if product != self.window:
             raise ValueError(f"strides {self.strides} multiply to {product}, not to the window {self.window}")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ArchitectureFields:
         """JSON-ready form."""
-        return {**asdict(self), "strides": list(self.strides)}
+        return cast(ArchitectureFields, {**asdict(self), "strides": list(self.strides)})
 
     @staticmethod
-    def from_dict(options: dict[str, Any]) -> Architecture:
-        """Inverse of ``to_dict``."""
-        return Architecture(**{**options, "strides": tuple(options.get("strides", ()))})
+    def from_dict(fields: ArchitectureFields) -> Architecture:
+        """Inverse of ``to_dict``; what is missing has its default.
+
+        Raises:
+            TypeError, ValueError: there is no such network.
+        """
+        return Architecture(**{**fields, "strides": tuple(fields.get("strides", ()))})
 
 
 class OfficialLayerNorm(nn.Module):

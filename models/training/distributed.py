@@ -1,6 +1,6 @@
 """Training with several processes: plain DistributedDataParallel, started by torchrun.
 
-    torchrun --nproc-per-node 2 -m models.training.train --data DIR --out RUN [options]
+    torchrun --nproc-per-node 2 app.py train --data DIR --out RUN [options]
 
 ``--batch`` stays the number of windows per optimiser step: every process takes its part of the same batch, so the run
 sees the data, and up to rounding has the losses and weights, of a run with one process. Gradients are averaged by
@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from pipeline.errors import ConfigError
 
 CPU = torch.device("cpu")
-_TORCHRUN = "torchrun --nproc-per-node N -m models.training.train ..."
+_TORCHRUN = "torchrun --nproc-per-node N app.py train ..."
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.data.batches import Batch, observe
 from models.data.cameras import random_views
@@ -15,6 +16,8 @@ from models.data.mocap import STATURE_M, Mocap, every_nth_frame, stature_m
 from models.evaluation.metrics import mpjpe, n_mpjpe, p_mpjpe
 from models.network.strided_transformer import StridedTransformer
 from pipeline.window.person_view import ASSUMED_FOCAL
+
+F32 = NDArray[np.float32]
 
 
 def validation_windows(
@@ -48,6 +51,13 @@ def validate(network: StridedTransformer, windows: Batch, target: int) -> dict[s
     for name, parts in (("frame", frames), ("sequence", centres)):
         predicted = np.concatenate(parts)
         predicted[:, 0] = 0
-        for metric in (mpjpe, n_mpjpe, p_mpjpe):
-            result[f"{name}_{metric.__name__}_mm"] = round(1000 * float(metric(predicted, truth).mean()), 2)
+        result |= {f"{name}_{error}": value for error, value in errors_mm(predicted, truth).items()}
     return result
+
+
+def errors_mm(predicted_m: F32, truth_m: F32) -> dict[str, float]:
+    """Mean errors of poses [N, J, 3] in metres, pelvis at zero: ``mpjpe_mm``, ``n_mpjpe_mm``, ``p_mpjpe_mm``."""
+    return {
+        f"{metric.__name__}_mm": round(1000 * float(metric(predicted_m, truth_m).mean()), 2)
+        for metric in (mpjpe, n_mpjpe, p_mpjpe)
+    }
