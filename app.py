@@ -153,7 +153,7 @@ def _lacking(error: ModuleNotFoundError) -> int:
         raise error
     advice = _TRAINING if package in _TRAINING_PACKAGES else _RUNNING
     remark(f"error: this Python lacks the package {package!r}; {advice}")
-    return 1
+    return 2 if advice is _TRAINING else 1
 
 
 if __name__ == "__main__":

@@ -116,4 +116,5 @@ def _any_yaw(points: F32, rng: np.random.Generator) -> F32:
     angle = rng.uniform(-np.pi, np.pi, len(points))
     cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(len(points))
     turn = np.stack([cos, zero, sin, zero, zero + 1, zero, -sin, zero, cos], -1).reshape(-1, 3, 3)
-    return np.einsum("bij,btpj->btpi", turn, points).astype(np.float32)
+    turned: F32 = np.einsum("bij,btpj->btpi", turn, points).astype(np.float32)
+    return turned

@@ -89,7 +89,8 @@ def _over(clips: Iterable[Lifted], metric: Any) -> F64:
 
 
 def _posed(joints: NDArray[np.floating]) -> NDArray[np.floating]:
-    return joints[np.isfinite(joints).all((-1, -2))]
+    posed: NDArray[np.floating] = joints[np.isfinite(joints).all((-1, -2))]
+    return posed
 
 
 def _any(clip: Lifted) -> bool:

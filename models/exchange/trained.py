@@ -12,7 +12,7 @@ from models.data.mocap import Mocap, load_mocap
 from models.exchange.cards import NewModel, new_model, trained_lifter_card, trained_refine_card, write_card
 from models.exchange.export_onnx import Parity, export_checked, export_refine, load_trained, round_matrices
 from models.network.refine import Refine
-from models.training.checkpoint import RefineState, read_state
+from models.training.checkpoint import is_lifter, read_refine, read_state
 from models.training.validation import validate, validation_windows
 from pipeline.errors import ConfigError
 from pipeline.runtime.cards import WEIGHTS_DIR
@@ -40,12 +40,9 @@ def export_trained(
     model = new_model(name, weights, overwrite)
     state = read_state(checkpoint)
     train = load_mocap(data / "train.npz")
-    parity = (
-        _export_lifter(model, checkpoint, train, data)
-        if "average" in state
-        else _export_refine(model, checkpoint, state, train)
-    )
-    return model, parity
+    if is_lifter(state):
+        return model, _export_lifter(model, checkpoint, train, data)
+    return model, _export_refine(model, checkpoint, train)
 
 
 def _export_lifter(model: NewModel, checkpoint: Path, train: Mocap, data: Path) -> Parity:
@@ -59,7 +56,8 @@ def _export_lifter(model: NewModel, checkpoint: Path, train: Mocap, data: Path) 
     return parity
 
 
-def _export_refine(model: NewModel, checkpoint: Path, state: RefineState, train: Mocap) -> Parity:
+def _export_refine(model: NewModel, checkpoint: Path, train: Mocap) -> Parity:
+    state = read_refine(checkpoint)
     refine = Refine(len(H36M_17), state["recipe"]["hidden"])
     try:
         refine.load_state_dict(state["state"])

@@ -91,7 +91,7 @@ class Architecture:
         Raises:
             TypeError, ValueError: there is no such network.
         """
-        return Architecture(**{**fields, "strides": tuple(fields.get("strides", ()))})
+        return Architecture(**{**fields, "strides": tuple(fields.get("strides", ()))})  # type: ignore[arg-type]  # mypy joins the values
 
 
 class OfficialLayerNorm(nn.Module):
@@ -156,7 +156,8 @@ class StridedLayer(nn.Module):
         x = x + self.dropout(self.attention(self.attention_norm(x)))
         hidden = torch.relu(self.expand(self.forward_norm(x).transpose(1, 2)))
         out = self.reduce(self.dropout(hidden)).transpose(1, 2)
-        return x[:, :: self.stride] + self.dropout(out)
+        reduced: Tensor = x[:, :: self.stride] + self.dropout(out)
+        return reduced
 
 
 class StridedTransformer(nn.Module):

@@ -158,7 +158,9 @@ def record_of(state: LifterState) -> StageRecord:
         "steps_done": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
     }
-    return {"what": state["what"], **record} if "what" in state else record
+    if "what" in state:
+        record["what"] = state["what"]
+    return record
 
 
 def write_state(path: Path, state: LifterState | RefineState) -> None:
@@ -202,6 +204,11 @@ def read_state(path: Path) -> LifterState | RefineState:
     raise ConfigError(f"{path} is not a checkpoint of 'app.py train'; it holds {describe(state)}")
 
 
+def is_lifter(state: LifterState | RefineState) -> bool:
+    """Whether a state is of a lifter."""
+    return "average" in state
+
+
 def read_lifter(path: Path) -> LifterState:
     """The checkpoint of a lifter.
 
@@ -209,9 +216,9 @@ def read_lifter(path: Path) -> LifterState:
         ConfigError: it can't be read, or is something else.
     """
     state = read_state(path)
-    if "average" not in state:
+    if not is_lifter(state):
         raise ConfigError(f"{path} is not a checkpoint of a lifter but a refine module; give RUN/checkpoint.pt")
-    return state
+    return cast(LifterState, state)
 
 
 def read_refine(path: Path) -> RefineState:
@@ -221,9 +228,9 @@ def read_refine(path: Path) -> RefineState:
         ConfigError: it can't be read, or is something else.
     """
     state = read_state(path)
-    if "average" in state:
+    if is_lifter(state):
         raise ConfigError(f"{path} is not a refine module but a lifter; give RUN/refine.pt")
-    return state
+    return cast(RefineState, state)
 
 
 def architecture_in(state: LifterState, path: Path) -> Architecture:

@@ -131,6 +131,11 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
+def _sum_over_processes(value: Tensor) -> Tensor:
+    total: Tensor = _SumOverProcesses.apply(value)  # type: ignore[no-untyped-call]  # PyTorch does not annotate it
+    return total
+
+
 class SyncedBatchNorm(nn.BatchNorm1d):
     """``BatchNorm1d`` with the statistics of the batches of all processes, which must have one size.
 
@@ -143,12 +148,13 @@ class SyncedBatchNorm(nn.BatchNorm1d):
         size = dist.get_world_size()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
-        mean = _SumOverProcesses.apply(x.mean(axes)) / size
+        mean = _sum_over_processes(x.mean(axes)) / size
         centred = x - mean.view(shape)
-        variance = _SumOverProcesses.apply((centred * centred).mean(axes)) / size
+        variance = _sum_over_processes((centred * centred).mean(axes)) / size
         self._follow(mean.detach(), variance.detach(), size * x.numel() // x.shape[1])
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale.view(shape) + self.bias.view(shape)
+        normed: Tensor = centred * scale.view(shape) + self.bias.view(shape)
+        return normed
 
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Running statistics as ``BatchNorm1d`` keeps them, with the unbiased variance of ``count`` values."""

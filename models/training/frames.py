@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.data.mocap import load_mocap
 from models.network.losses import mpjpe
@@ -25,7 +25,7 @@ from models.training.distributed import CPU, Processes
 from models.training.feed import Batches, Frames
 from models.training.lifter import LifterStage
 from models.training.recipe import LifterRecipe
-from models.training.stage import Errors
+from models.training.stage import Errors, Forward
 from models.training.validation import errors_mm, validation_windows
 
 
@@ -55,7 +55,7 @@ class SingleFrames(LifterStage):
             processes.data_device,
         )
 
-    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
         """MPJPE without the pelvis, which is zero by definition."""
         keypoints, truth = batch
         return mpjpe(lift_frames(cast(StridedTransformer, network), keypoints)[:, 1:], truth[:, 1:])

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models.training.distributed import ALONE, Processes
 from models.training.feed import feed
-from models.training.stage import Errors, Stage
+from models.training.stage import Errors, Forward, Stage
 from pipeline.errors import ConfigError
 
 LOG = "log.jsonl"
@@ -83,7 +83,7 @@ def train(stage: Stage, run: Run, processes: Processes = ALONE) -> None:
     run.out.mkdir(parents=True, exist_ok=True)
     batches = stage.batches(run.data, processes)
     judge = stage.judge(run.data) if processes.first else None
-    network = torch.compile(stage.network) if run.compiled else processes.wrap(stage.network)
+    network: Forward = torch.compile(stage.network) if run.compiled else processes.wrap(stage.network)
     losses: list[Tensor] = []
     saved_s = started_s = time.monotonic()
     seconds_before = stage.seconds
@@ -102,7 +102,7 @@ def train(stage: Stage, run: Run, processes: Processes = ALONE) -> None:
             losses, saved_s = [], time.monotonic()
 
 
-def update(stage: Stage, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+def update(stage: Stage, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
     """One optimiser step; returns the loss [] in metres, where it was computed: nothing waits for it.
 
     Args:

@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 import torch
 from array_api_compat import torch as xp
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.data.batches import make_batch
@@ -37,13 +38,15 @@ from models.training.checkpoint import (
 from models.training.distributed import CPU, Processes
 from models.training.feed import Batches, RefineBatches
 from models.training.recipe import LifterRecipe, RefineRecipe
-from models.training.stage import Errors, Stage
+from models.training.stage import Errors, Forward, Stage
 from models.training.validation import errors_mm
 from models.training.warm_start import read_architecture
 from models.training.windows import Windows
 from pipeline.errors import ConfigError
 from pipeline.lift.rays import fit_on_rays
 from pipeline.runtime.cards import file_sha256
+
+F32 = NDArray[np.float32]
 
 _CONDITIONS = {"clean": CLEAN, "detector_like": DETECTOR_LIKE}
 _JUDGED = 4096  # windows
@@ -134,7 +137,7 @@ class RefineModule(Stage):
             device=processes.data_device,
         )
 
-    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
         """MPJPE of the refined target frame."""
         keypoints, truth, scale = batch
         _, refined = network(keypoints, scale)
@@ -152,7 +155,9 @@ class RefineModule(Stage):
             network.eval()
             self.metrics = {}
             for name, noise in _CONDITIONS.items():
-                lifted, refined, truth = [], [], []
+                lifted: list[F32] = []
+                refined: list[F32] = []
+                truth: list[F32] = []
                 for first in range(0, _JUDGED, _JUDGED_AT_ONCE):
                     rng = np.random.default_rng((7, first))
                     batch = make_batch(sampler, rng, _JUDGED_AT_ONCE, noise, as_captured=1.0, known=1.0)
@@ -196,9 +201,9 @@ class RefineModule(Stage):
 
     def load(self, path: Path) -> None:
         state = read_refine(path)
-        stored = state["recipe"]["hidden"]
-        if stored != self.recipe.hidden:
-            raise ConfigError(f"{path} has a hidden layer of {stored}, not {self.recipe.hidden}; choose another --out")
+        hidden = state["recipe"]["hidden"]
+        if hidden != self.recipe.hidden:
+            raise ConfigError(f"{path} has a hidden layer of {hidden}, not {self.recipe.hidden}; choose another --out")
         if state["lifter"]["sha256"] != self._lifter["sha256"]:
             raise ConfigError(
                 f"{path} was trained for another lifter ({state['lifter']['file']}); give that one, or another --out"

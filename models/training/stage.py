@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from models.training.distributed import Processes
 from models.training.feed import Batches
 from models.training.recipe import Recipe
+
+Forward = Callable[..., Any]
+"""A network, or what wraps it (several processes, compiled); PyTorch does not annotate what calling it gives."""
 
 Errors = dict[str, float]
 """Name of an error with its unit, as in 'frame_mpjpe_mm' -> its mean over held-out people."""
@@ -76,11 +79,11 @@ class Stage(ABC):
         """
 
     @abstractmethod
-    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
         """Loss [] of a batch in metres.
 
         Args:
-            network: the stage's network, or what wraps it (several processes, compiled).
+            network: the stage's network, or what wraps it.
             batch: as ``batches`` makes them, on the network's device.
         """
 

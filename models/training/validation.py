@@ -47,7 +47,7 @@ def validate(network: StridedTransformer, windows: Batch, target: int) -> dict[s
         frames.append(frame.cpu().numpy())
         centres.append(sequence[:, target].cpu().numpy())
     truth = windows.truth_m[:, target]
-    result = {}
+    result: dict[str, float] = {}
     for name, parts in (("frame", frames), ("sequence", centres)):
         predicted = np.concatenate(parts)
         predicted[:, 0] = 0

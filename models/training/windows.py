@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.data.mocap import load_mocap
 from models.network.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
@@ -16,7 +16,7 @@ from models.training.distributed import CPU, Processes
 from models.training.feed import Batches
 from models.training.lifter import LifterStage
 from models.training.recipe import LifterRecipe
-from models.training.stage import Errors
+from models.training.stage import Errors, Forward
 from models.training.validation import validate, validation_windows
 
 
@@ -46,7 +46,7 @@ class Windows(LifterStage):
             device=processes.data_device,
         )
 
-    def loss(self, network: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    def loss(self, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
         """Weighted sequence loss + target-frame loss + velocity term; the pelvis is zero by definition."""
         keypoints, truth = batch
         frame, sequence = (poses[..., 1:, :] for poses in network(keypoints))
