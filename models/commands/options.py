@@ -7,7 +7,8 @@ the job at hand is an error that says so; what was not given has the default of 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,6 +92,28 @@ def chosen(given: argparse.Namespace, options: Iterable[Option], kind: str, aske
         else:
             setattr(values, option.name, option.defaults[kind] if value is None else value)
     return values
+
+
+def words_of(text: str | None) -> list[str]:
+    """The words of a list such as 'clean,swaps'."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def known_names(flag: str, text: str, known: Collection[str]) -> list[str]:
+    """The words of a list, all of them known.
+
+    Raises:
+        ConfigError: one is not known, or there are none; the message names the nearest one and all others.
+    """
+    names = words_of(text)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"{flag}: {name!r} is not known; {hint}there are: {', '.join(known)}")
+    if not names:
+        raise ConfigError(f"{flag} names none; there are: {', '.join(known)}")
+    return names
 
 
 def _shown(value: object) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.cameras import random_views
-from models.data.mocap import COCO_OF_MOCAP, STATURE_M, Mocap, stature_m
+from models.data.mocap import COCO_OF_MOCAP, Mocap, stature_m
+from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.skeletons import H36M_17
 
 F32 = NDArray[np.float32]
@@ -69,7 +70,7 @@ def seen_clips(mocap: Mocap, cameras: int = CAMERAS, seconds: float = SECONDS) -
         points = _resampled(mocap, index, seconds, np.random.default_rng(seed))
         if len(points) < _SHORTEST_FRAMES:
             continue
-        points *= STATURE_M / stature_m(points).mean()
+        points *= MODEL_STATURE_M / stature_m(points).mean()
         points -= points[len(points) // 2, 0]
         for camera in range(cameras):
             yield _see(mocap, index, points, (*seed, camera))

@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,14 @@ _WORKER = Path(__file__).with_name("mediapipe_worker.py")
 _LONGEST_WAIT_S = 180.0  # the first start may download a network of 28 MB
 _PATIENCE_S = 5.0
 _SHOWN = 300  # characters of what the worker complained of
+
+
+class Started(TypedDict):
+    """A network that was started."""
+
+    versions: dict[str, str]
+    opencv_threads: int
+    network_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +81,14 @@ class MediaPipeProcess:
             self._complaints.close()
             raise ConfigError(f"{python} can't be started ({error.strerror}); {_ADVICE}") from error
 
-    def start(self, complexity: int) -> dict[str, Any]:
+    def start(self, complexity: int) -> Started:
         """Begin anew with a network; returns versions, threads and the network's SHA-256.
 
         Raises:
             ConfigError: mediapipe is missing or can't load this network.
         """
         try:
-            return self._ask({"do": "start", "complexity": complexity})
+            return cast(Started, self._ask({"do": "start", "complexity": complexity}))
         except ModelError as error:
             raise ConfigError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
 

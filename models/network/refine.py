@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+
 @dataclass(frozen=True)
 class Intrinsics:
     """Pinhole cameras of a batch, in the units of the image-normalised keypoints (picture width = 2).

@@ -152,7 +152,7 @@ def fields_of_refine(recipe: RefineRecipe) -> RefineRecipeFields:
 
 def record_of(state: LifterState) -> StageRecord:
     """The stage that a checkpoint is of: its recipe, and how far it came."""
-    record: StageRecord = {
+    record = {
         "window": state["architecture"]["window"],
         **state["recipe"],
         "steps_done": state["step"],
@@ -160,7 +160,7 @@ def record_of(state: LifterState) -> StageRecord:
     }
     if "what" in state:
         record["what"] = state["what"]
-    return record
+    return cast(StageRecord, record)
 
 
 def write_state(path: Path, state: LifterState | RefineState) -> None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from models.data.batches import Batch, observe
 from models.data.cameras import random_views
 from models.data.keypoint_noise import DETECTOR_LIKE
-from models.data.mocap import STATURE_M, Mocap, every_nth_frame, stature_m
+from models.data.mocap import Mocap, every_nth_frame, stature_m
 from models.evaluation.metrics import mpjpe, n_mpjpe, p_mpjpe
 from models.network.strided_transformer import StridedTransformer
+from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.window.person_view import ASSUMED_FOCAL
 
 F32 = NDArray[np.float32]
@@ -26,7 +27,7 @@ def validation_windows(
     """Windows of unvaried motion (of every n-th frame), each seen by its own random camera of assumed focal length."""
     rng = np.random.default_rng(seed)
     motion, rate_hz = every_nth_frame(mocap, window, target, every).draw(rng, count)
-    motion *= (STATURE_M / stature_m(motion).mean(1))[:, None, None, None]
+    motion *= (MODEL_STATURE_M / stature_m(motion).mean(1))[:, None, None, None]
     motion -= motion[:, window // 2, None, None, 0]
     yaw = rng.uniform(-np.pi, np.pi, count)
     cos, sin = np.cos(yaw)[:, None, None], np.sin(yaw)[:, None, None]

@@ -9,8 +9,9 @@ from models.data.batches import make_batch
 from models.data.bodies import PARENT, crossover, mirror, vary
 from models.data.cameras import random_views
 from models.data.keypoint_noise import CLEAN, DETECTOR_LIKE, TRAINING, add_noise
-from models.data.mocap import COCO_OF_MOCAP, MOCAP_26, STATURE_M, WindowSampler, load_mocap, stature_m
+from models.data.mocap import COCO_OF_MOCAP, MOCAP_26, WindowSampler, load_mocap, stature_m
 from pipeline.errors import ConfigError
+from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.skeletons import COCO_17
 from tests.helpers.mocap import standing_person, write_mocap
 
@@ -71,7 +72,7 @@ def test_crossover_joins_parts_without_tearing(file: Path, rng) -> None:
 def test_varied_bodies_have_one_stature_and_move_smoothly(file: Path, rng) -> None:
     windows, rate = WindowSampler(load_mocap(file), 27, 13).draw(rng, 128)
     bodies = vary(windows, rng)
-    assert stature_m(bodies).mean(1) == pytest.approx(np.full(128, STATURE_M), abs=1e-3)
+    assert stature_m(bodies).mean(1) == pytest.approx(np.full(128, MODEL_STATURE_M), abs=1e-3)
     assert np.isfinite(bodies).all()
     lengths = bone_lengths(bodies)
     assert (lengths.std(1) < 2e-3).all()  # within a window bones keep their length

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from models.training.compare import ARMS, runs_under, table
 
 from models.training import compare
-from models.training.compare import ARMS, runs_under, table
 from pipeline.errors import ConfigError
 from tests.helpers.mocap import write_mocap
 

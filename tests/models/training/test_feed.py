@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from models.training.train import Recipe, main
 
 from models.training import feed
 from models.training.feed import Batches, Frames
-from models.training.train import Recipe, main
 from pipeline.errors import ConfigError
 from tests.helpers.mocap import write_mocap
 

@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from models.training.pretrain import FrameTrainer, lift_frames
+from models.training.train import Recipe
 
 from models.data.bodies import PARENT, vary
 from models.data.mocap import WindowSampler, load_mocap, stature_m
 from models.exchange.export_onnx import export, round_matrices
 from models.network.strided_transformer import Architecture, StridedTransformer
 from models.training import pretrain, train
-from models.training.pretrain import FrameTrainer, lift_frames
-from models.training.train import Recipe
 from models.training.validation import validation_windows
 from models.training.warm_start import stage_of, stages_of, start_from
 from pipeline.errors import ConfigError

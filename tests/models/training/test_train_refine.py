@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from models.training.train import Recipe, Trainer
 
 from models.data.batches import make_batch
 from models.data.mocap import every_nth_frame, load_mocap
@@ -16,7 +17,6 @@ from models.exchange.export_onnx import load_trained
 from models.network.refine import Refine
 from models.network.strided_transformer import Architecture
 from models.training import train_refine
-from models.training.train import Recipe, Trainer
 from pipeline.errors import ConfigError
 from pipeline.lift.refine import KIND, Refiner
 from pipeline.runtime.cards import find_card
