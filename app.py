@@ -36,7 +36,7 @@ _TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "array_api_compat")
 # Only the module of the verb that is asked for is imported: running needs nothing that training needs.
 _VERBS = {
     "run": ("pipeline.commands.run", "lift a source to 3D: CSV, video, run.json"),
-    "models": ("pipeline.commands.models", "list the models, or verify their files; see also below"),
+    "models": ("pipeline.commands.models", "list, verify, export or import models, or write figures into their cards"),
     "models export": ("models.commands.models_export", "export what was trained to ONNX, with its card"),
     "models import": ("models.commands.models_import", "take over a published checkpoint, with its card"),
     "models card": ("models.commands.models_card", "write figures of evaluate into a lifter's card"),
@@ -98,7 +98,8 @@ def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
     choices = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs: dict[str, _Parser] = {}
     for name, (module, text) in _VERBS.items():
-        verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False)
+        shown = {} if " " in name else {"help": text}  # a verb of two words is in the help of the first
+        verb = choices.add_parser(name, **shown, description=text, allow_abbrev=False)
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
         if words[:1] == [name]:
             importlib.import_module(module).add_arguments(verb)

@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: one per core)")
     add_refine_argument(parser)
-    add_options(parser, OPTIONS, _KINDS)
+    add_options(parser, OPTIONS, _KINDS, "every kind of data")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -53,13 +53,20 @@ class Option:
         return f"{self.text} (default: {', '.join(f'{value} for {kind}' for kind, value in shown.items())})"
 
 
-def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], kinds: tuple[str, ...]) -> None:
-    """Declare the options, those of one combination of kinds in a group; not given, all are None."""
+def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], kinds: tuple[str, ...], every: str) -> None:
+    """Declare the options, those of one combination of kinds in a group; not given, all are None.
+
+    Args:
+        parser: of the verb.
+        options: in the order of the help.
+        kinds: all kinds of jobs.
+        every: names all of them, as in 'every stage'.
+    """
     groups: dict[tuple[str, ...], argparse._ArgumentGroup] = {}
     for option in options:
         of = tuple(kind for kind in kinds if kind in option.defaults)
         if of not in groups:
-            groups[of] = parser.add_argument_group("options of all" if of == kinds else f"options of {', '.join(of)}")
+            groups[of] = parser.add_argument_group(f"options of {every if of == kinds else ', '.join(of)}")
         if option.convert is None:
             groups[of].add_argument(option.flag, action="store_true", default=None, help=option.help())
         else:

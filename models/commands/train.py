@@ -110,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", choices=STAGES, default="windows", help="what is trained (default: windows)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with train.npz and val.npz")
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
-    add_options(parser, OPTIONS, STAGES)
+    add_options(parser, OPTIONS, STAGES, "every stage")
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -133,9 +133,13 @@ def _check(options: argparse.Namespace, own: argparse.Namespace) -> None:
     for name in ("train.npz", "val.npz"):
         if not (options.data / name).is_file():
             raise ConfigError(f"--data {options.data}: no {name} there; see models/data/mocap.py for the layout")
-    for name in ("steps", "batch", "seeds", "at_once"):
+    for name in ("steps", "batch", "every", "seeds", "at_once"):
         if getattr(own, name, 1) < 1:
             raise ConfigError(f"--{name.replace('_', '-')} {getattr(own, name)} is not valid; use 1 or more")
+    if options.stage == "frames" and own.batch < 3:
+        raise ConfigError(f"--batch {own.batch} is not valid; single frames come in threes")
+    if options.stage == "windows" and own.target is not None and not 0 <= own.target < own.window:
+        raise ConfigError(f"--target {own.target} is not inside the window of {own.window} frames; use 0 or more")
     if own.threads < 0:
         raise ConfigError(f"--threads {own.threads} is not valid; use 0 (PyTorch's default) or more")
 

@@ -49,7 +49,7 @@ OTHERS_CONDITION = "detector_like"
 
 @dataclass(frozen=True)
 class Asked:
-    """What is judged of each model, and how it is loaded.
+    """Ways to get poses that are judged of each model, and how it is loaded.
 
     Attributes:
         lookaheads: of the full-sequence head, in frames; those that do not fit a window are left out.
@@ -76,7 +76,7 @@ class Asked:
         return [SequenceLifter(card, at, self.device, self.threads, self.refiner) for at in fitting]
 
     def lens(self) -> LensFields:
-        """What is known of the cameras."""
+        """The cameras, as far as they are known."""
         lens: LensFields = {"known_focal": True} if self.known_focal else {}
         if self.refiner is not None:
             lens["refined_by"] = {"name": self.refiner.card.name, "sha256": self.refiner.card.sha256}

@@ -1,4 +1,4 @@
-"""Figures of an evaluation: what is measured of a model, and how it is written to a file of ``evaluate --json``."""
+"""Figures of an evaluation, and how they are written to a file of ``evaluate --json``."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class RefinerFields(TypedDict):
 
 
 class LensFields(TypedDict, total=False):
-    """What was known of the cameras; empty if nothing was."""
+    """The cameras, as far as they were known; empty if they were not."""
 
     known_focal: bool
     refined_by: RefinerFields

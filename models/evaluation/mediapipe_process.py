@@ -45,10 +45,10 @@ class Started(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What MediaPipe found in a picture.
+    """A pose in a picture, and what it cost.
 
     Attributes:
-        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from the middle of the hips, camera axes; None if nobody.
+        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from the middle of the hips, camera axes; None without a person.
         ms: time it took, see ``mediapipe_worker.py``.
         cpu_ms: time of all its threads.
     """
@@ -63,7 +63,7 @@ class MediaPipeProcess:
 
     Args:
         python: an interpreter that has mediapipe, see ``INSTALL``.
-        longest_wait_s: after so long without an answer it is given up.
+        longest_wait_s: after this time without an answer it is given up.
 
     Raises:
         ConfigError: there is no such interpreter.

@@ -19,7 +19,7 @@ from pipeline.sources import open_source
 
 
 def world_landmarks(view: View, mediapipe: MediaPipeProcess) -> F64:
-    """float64 [N, J, 3], metres, camera axes; NaN where MediaPipe, just started, finds nobody.
+    """float64 [N, J, 3], metres, camera axes; NaN where MediaPipe, just started, finds no person.
 
     Raises:
         SourceError: the video can't be read.

@@ -74,7 +74,7 @@ DATA_SETS = {
 
 @dataclass(frozen=True)
 class PublishedJob:
-    """What is judged.
+    """A protocol, its files, and how a model is run on them.
 
     Attributes:
         protocol: key of ``DATA_SETS``.

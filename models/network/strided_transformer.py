@@ -79,6 +79,9 @@ class Architecture:
             product *= stride
         if product != self.window:
             raise ValueError(f"strides {self.strides} multiply to {product}, not to the window {self.window}")
+        halves = 2 if "strided" in (self.vanilla_attention, self.strided_attention) else 1
+        if self.heads < 1 or self.d_model % self.heads or self.heads % halves:
+            raise ValueError(f"{self.heads} heads do not divide {self.d_model} channels (strided: two equal groups)")
 
     def to_dict(self) -> ArchitectureFields:
         """JSON-ready form."""

@@ -33,7 +33,7 @@ _COLOURS = {"base": "#444444", "strided": "#1f77b4", "strided + alpha_t": "#d627
 
 
 class Point(TypedDict):
-    """What is read of a line of a training's log; errors in mm."""
+    """A line of a training's log, as far as it is read here; errors in mm."""
 
     step: int
     frame_mpjpe_mm: float

@@ -22,7 +22,7 @@ Tensors = dict[str, Tensor]
 """A state dictionary."""
 
 OptimiserState = dict[str, Any]
-"""What ``torch.optim.Optimizer.state_dict`` gives; its content is PyTorch's."""
+"""As ``torch.optim.Optimizer.state_dict`` gives it; its content is PyTorch's."""
 
 
 class LifterRecipeFields(TypedDict, total=False):
@@ -171,7 +171,7 @@ def write_state(path: Path, state: LifterState | RefineState) -> None:
 
 
 def load_safely(path: Path) -> object:
-    """What a file of PyTorch holds, on the CPU. Only tensors and plain data are loaded: a checkpoint can't run code.
+    """The content of a file of PyTorch, on the CPU. Only tensors and plain data load: a checkpoint can't run code.
 
     Raises:
         ConfigError: the file can't be read.
@@ -246,7 +246,7 @@ def architecture_in(state: LifterState, path: Path) -> Architecture:
 
 
 def describe(state: object) -> str:
-    """What a file holds, in a few words."""
+    """A file's content in a few words, for messages."""
     if not isinstance(state, dict):
         return f"a {type(state).__name__}"
     names = [str(name) for name in state]

@@ -62,7 +62,7 @@ class Processes:
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """What to call instead of ``network`` in training; its parameters and state dictionary stay.
+        """The module to call instead of ``network`` in training; its parameters and state dictionary stay.
 
         With several processes its batch norms are replaced in place. Every process must make the same calls from here
         on.

@@ -80,7 +80,7 @@ class Batches(IterableDataset[Tensors]):
         return replace(TRAINING if self.every == 1 else SPARSE_NOISE, lower_body=self.lower_body)
 
     def tensors(self, batch: Batch) -> Tensors:
-        """What the network gets and should give."""
+        """Input and output of the network."""
         return torch.as_tensor(batch.keypoints), torch.as_tensor(batch.truth_m)
 
     def __iter__(self) -> Iterator[Tensors]:
@@ -151,7 +151,7 @@ class RefineBatches(Batches):
     """Endless batches with, third, the scale [B] of each window's view, see ``models.data.batches.Batch``."""
 
     def tensors(self, batch: Batch) -> Tensors:
-        """What the network gets and should give, and the scale."""
+        """Input and output of the network, and the scale."""
         return *super().tensors(batch), torch.as_tensor(batch.scale)
 
 

@@ -56,7 +56,7 @@ class LifterStage(Stage):
         """Change the initial weights, where the stage needs it."""
 
     def state(self) -> LifterState:
-        """What ``save`` stores; the tensors are the run's own."""
+        """The state that ``save`` stores; the tensors are the run's own."""
         return {
             "what": self.title,
             "architecture": self.lifter.arch.to_dict(),

@@ -77,7 +77,7 @@ def train(stage: Stage, run: Run, processes: Processes = ALONE) -> None:
     """Train to the end of the recipe; the first process judges, logs and saves as it goes.
 
     Raises:
-        ConfigError: the stage can't be trained by so many processes, or in this way by several.
+        ConfigError: the stage can't be trained by several processes, or not in this way.
     """
     _check(stage, run, processes)
     run.out.mkdir(parents=True, exist_ok=True)

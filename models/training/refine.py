@@ -176,7 +176,7 @@ class RefineModule(Stage):
         return judge
 
     def state(self) -> RefineState:
-        """What ``save`` stores; the tensors are the run's own."""
+        """The state that ``save`` stores; the tensors are the run's own."""
         state: RefineState = {
             "recipe": fields_of_refine(self.recipe),
             "lifter": self._lifter,

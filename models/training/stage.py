@@ -1,4 +1,4 @@
-"""What a stage of training must say, so that ``models.training.loop`` can run it."""
+"""A stage of training: the parts in which one training differs from another, for ``models.training.loop``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Errors = dict[str, float]
 
 
 class Stage(ABC):
-    """The state of a run of one stage, and what differs from the other stages.
+    """A run of one stage: its state, and how it makes batches, computes losses, judges and saves.
 
     Args:
         recipe: what decides the result.
