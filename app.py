@@ -98,8 +98,10 @@ def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
     choices = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs: dict[str, _Parser] = {}
     for name, (module, text) in _VERBS.items():
-        shown = {} if " " in name else {"help": text}  # a verb of two words is in the help of the first
-        verb = choices.add_parser(name, **shown, description=text, allow_abbrev=False)
+        if " " in name:  # it is in the help of its first word
+            verb = choices.add_parser(name, description=text, allow_abbrev=False)
+        else:
+            verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False)
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
         if words[:1] == [name]:
             importlib.import_module(module).add_arguments(verb)

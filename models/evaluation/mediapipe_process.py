@@ -48,7 +48,7 @@ class Look:
     """A pose in a picture, and what it cost.
 
     Attributes:
-        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from the middle of the hips, camera axes; None without a person.
+        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from mid-hip, camera axes; None without a person.
         ms: time it took, see ``mediapipe_worker.py``.
         cpu_ms: time of all its threads.
     """

@@ -170,7 +170,7 @@ def export_refine(refine: Refine, path: Path) -> Parity:
         ModelError: ONNX Runtime gives other poses; a file that was there before stays.
     """
     round_matrices(refine)
-    joined = _Joined(refine.eval())
+    joined = _Joined(refine).eval()
     poses = torch.from_numpy(np.random.default_rng(0).normal(0, 0.4, (32, refine.joints, 6)).astype(np.float32))
 
     def write(temporary: Path) -> Parity:

@@ -126,3 +126,18 @@ def test_batches_are_finite_normalised_and_repeatable(file: Path) -> None:
     drawn = a.keypoints[..., 16, 0] - a.keypoints[..., 13, 0]
     true = a.truth_m[..., 16, 0] - a.truth_m[..., 13, 0]
     assert np.corrcoef(drawn[seen], true[seen])[0, 1] > 0.8
+
+
+def test_windows_as_captured_keep_their_shape(file: Path) -> None:
+    """Mirror, limb lengths and yaw only: what leans or bends is the captured motion itself."""
+    motion, _ = WindowSampler(load_mocap(file), 9, 4).draw(np.random.default_rng(0), 200)
+    captured = vary(motion, np.random.default_rng(1), as_captured=1.0)
+    varied = vary(motion, np.random.default_rng(1), as_captured=0.0)
+
+    def upright(points: np.ndarray) -> np.ndarray:
+        trunk = points[:, 4, 8] - points[:, 4, 0]
+        return np.rad2deg(np.arccos(trunk[:, 1] / np.linalg.norm(trunk, axis=1)))
+
+    assert np.percentile(upright(captured), 95) < 16 < 40 < np.percentile(upright(varied), 95)
+    lengths = np.linalg.norm(captured - captured[:, :, np.maximum(PARENT, 0)], axis=-1)
+    assert lengths.std(1).max() < 0.02 and stature_m(captured).mean(1) == pytest.approx(1.7, abs=1e-3)
