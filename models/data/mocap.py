@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 F32 = NDArray[np.float32]
 
-STATURE_M = 1.70
-"""Stature that all training bodies are scaled to, and so that of the lifter's output."""
-
 MOCAP_26 = Skeleton(
     "mocap26",
     (

@@ -10,7 +10,7 @@ Both are pickled dictionaries; see ``models/data/object_npz.py`` for how they ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,74 @@ class Keypoints:
     path: Path
     positions: Positions
     symmetry: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data set in this file layout.
+
+    Attributes:
+        name: for messages.
+        skeleton: of the sequences.
+        points: how many points the 3D file has.
+        kept: those of them that are the skeleton's joints, in its order.
+        rate_hz: frames per second.
+        cameras: subject, without the part that it belongs to -> its cameras, in the order of the 2D files.
+    """
+
+    name: str
+    skeleton: Skeleton
+    points: int
+    kept: tuple[int, ...]
+    rate_hz: float
+    cameras: Mapping[str, tuple[Camera, ...]]
+
+    def check_known(self, what: str, wanted: Iterable[str], known: Collection[str]) -> None:
+        """Check names that were asked for.
+
+        Raises:
+            ConfigError: one is not known; the message lists those that are.
+        """
+        for name in wanted:
+            if name not in known:
+                raise ConfigError(f"{self.name}: no {what} {name!r}; there are {', '.join(known)}")
+
+    def load(
+        self,
+        data_3d: Path,
+        data_2d: Path | None,
+        subjects: tuple[str, ...],
+        actions: tuple[str, ...],
+        fraction: float = 1.0,
+        stride: int = 1,
+    ) -> list[CameraSequence]:
+        """The sequences of these subjects and actions, one for each camera.
+
+        Args:
+            data_3d: the 3D file.
+            data_2d: a 2D file; None projects the truth through the published cameras.
+            subjects: as in the files: 'S9', 'Validate/S1'.
+            actions: without the number of the take.
+            fraction, stride: see ``part_of``.
+
+        Raises:
+            ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+        """
+        positions = read_positions(data_3d)
+        keypoints = None if data_2d is None else read_keypoints(data_2d)
+        _check_subjects(data_3d, positions, subjects)
+        result: list[CameraSequence] = []
+        for subject in subjects:
+            cameras = self.cameras[subject.split("/")[-1]]
+            for action, points in positions[subject].items():
+                if action.split(" ")[0] not in actions:
+                    continue
+                world = _checked(data_3d, subject, action, points, self.points)[:, self.kept]
+                views = sequences_of(subject, action, world, keypoints, cameras, self.skeleton, self.rate_hz)
+                result += [part_of(view, fraction, stride) for view in views]
+        if not result:
+            raise ConfigError(f"{data_3d}: none of the actions {', '.join(actions)} of {', '.join(subjects)} is there")
+        return result
 
 
 def read_positions(path: Path) -> Positions:
@@ -165,7 +233,7 @@ def _sides_of(skeleton: Skeleton) -> tuple[list[int], list[int]]:
     return _sides((tuple(left for left, _ in skeleton.pairs), tuple(right for _, right in skeleton.pairs)))
 
 
-def check_shape(path: Path, subject: str, action: str, points: Any, joints: int) -> F32:
+def _checked(path: Path, subject: str, action: str, points: Any, joints: int) -> F32:
     """The points of a 3D file as float32 [T, joints, 3].
 
     Raises:
@@ -213,12 +281,7 @@ def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) ->
     )
 
 
-def pick(path: Path, positions: Mapping[str, Any], subjects: tuple[str, ...]) -> None:
-    """Check that a file has these subjects.
-
-    Raises:
-        ConfigError: one is missing; the message lists those that there are.
-    """
+def _check_subjects(path: Path, positions: Positions, subjects: tuple[str, ...]) -> None:
     missing = [subject for subject in subjects if subject not in positions]
     if missing:
         raise ConfigError(f"{path} has no subject {', '.join(missing)}; it has {', '.join(map(str, positions))}")

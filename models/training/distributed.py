@@ -1,6 +1,6 @@
 """Training with several processes: plain DistributedDataParallel, started by torchrun.
 
-    torchrun --nproc-per-node 2 -m models.training.train --data DIR --out RUN [options]
+    torchrun --nproc-per-node 2 app.py train --data DIR --out RUN [options]
 
 ``--batch`` stays the number of windows per optimiser step: every process takes its part of the same batch, so the run
 sees the data, and up to rounding has the losses and weights, of a run with one process. Gradients are averaged by
@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from pipeline.errors import ConfigError
 
 CPU = torch.device("cpu")
-_TORCHRUN = "torchrun --nproc-per-node N -m models.training.train ..."
+_TORCHRUN = "torchrun --nproc-per-node N app.py train ..."
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Processes:
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """What to call instead of ``network`` in training; its parameters and state dictionary stay.
+        """The module to call instead of ``network`` in training; its parameters and state dictionary stay.
 
         With several processes its batch norms are replaced in place. Every process must make the same calls from here
         on.
@@ -131,6 +131,11 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
+def _sum_over_processes(value: Tensor) -> Tensor:
+    total: Tensor = _SumOverProcesses.apply(value)  # type: ignore[no-untyped-call]  # PyTorch does not annotate it
+    return total
+
+
 class SyncedBatchNorm(nn.BatchNorm1d):
     """``BatchNorm1d`` with the statistics of the batches of all processes, which must have one size.
 
@@ -143,12 +148,13 @@ class SyncedBatchNorm(nn.BatchNorm1d):
         size = dist.get_world_size()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
-        mean = _SumOverProcesses.apply(x.mean(axes)) / size
+        mean = _sum_over_processes(x.mean(axes)) / size
         centred = x - mean.view(shape)
-        variance = _SumOverProcesses.apply((centred * centred).mean(axes)) / size
+        variance = _sum_over_processes((centred * centred).mean(axes)) / size
         self._follow(mean.detach(), variance.detach(), size * x.numel() // x.shape[1])
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale.view(shape) + self.bias.view(shape)
+        normed: Tensor = centred * scale.view(shape) + self.bias.view(shape)
+        return normed
 
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Running statistics as ``BatchNorm1d`` keeps them, with the unbiased variance of ``count`` values."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +133,19 @@ def test_the_sequence_head_is_read_at_its_place(monkeypatch) -> None:
         (["evaluate", "lift-27", "--on", "{file}", "--refine"], 2, "--refine needs"),
         (["evaluate", "lift-27", "--on", "{file}", "--focal-px", "9", "--known-focal"], 2, "leave one of them out"),
         (["evaluate", "lift-27", "--on", "{file}", "--device", "gpu"], 2, "--device 'gpu'"),
-        (["train", "--data", "{folder}", "--out", "{folder}/run"], 2, "no train.npz"),
+        (["evaluate", "--on", "{file}"], 2, "no MODEL was given"),
+        (
+            ["evaluate", "lift-27", "--on", "{file}", "--detector", "fast"],
+            2,
+            "--detector does nothing with --on a motion",
+        ),
+        (["evaluate", "lift-27", "--on", "{file}", "--flip"], 2, "--flip does nothing with --on a motion capture file"),
+        (["evaluate", "lift-27", "--on", "{folder}", "--cameras", "1"], 2, "--cameras does nothing with --on a folder"),
+        (
+            ["evaluate", "lift-27", "--on", "{folder}", "--protocol", "human36m", "--quality", "fast"],
+            2,
+            "--quality does nothing with --protocol",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(file, tmp_path, capsys, words: list[str], code: int, message: str) -> None:
@@ -151,21 +162,3 @@ def test_a_mocap_file_of_another_layout_is_named(tmp_path, capsys) -> None:
     np.savez(tmp_path / "other.npz", points=np.zeros((3, 2)))
     assert app.main(["evaluate", "lift-27", "--on", str(tmp_path / "other.npz")]) == 2
     assert "models/data/mocap.py" in capsys.readouterr().err
-
-
-def test_training_without_torch_says_what_to_install(monkeypatch, capsys) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("models.") and name != "models.commands.train"]:
-        monkeypatch.delitem(sys.modules, name)
-    import models
-
-    monkeypatch.delattr(models, "train", raising=False)
-    assert app.main(["train", "--data", "x", "--out", "y"]) == 2
-    error = capsys.readouterr().err
-    assert "requirements.txt" in error and "torch" in error and len(error.strip().splitlines()) == 1
-
-
-def test_training_has_its_own_help(capsys) -> None:
-    with pytest.raises(SystemExit) as stop:
-        app.main(["train", "--help"])
-    assert stop.value.code == 0 and "--window" in capsys.readouterr().out
