@@ -28,16 +28,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pipeline.lift.onnx import OnnxLifter, PreviewLifter
+from pipeline.run.results import Result, Statistics
 from tqdm import tqdm
 
 from benchmarks.measuring import CPU, new_parser, quiet, start, write_figures
 from pipeline.arrays import F32, U8
 from pipeline.errors import SourceError
 from pipeline.export.csv_poses3d import CsvPoses3D
-from pipeline.lift.onnx import OnnxLifter, PreviewLifter
 from pipeline.render.compose import Composer
 from pipeline.run.pipeline import Pipeline, RunOptions
-from pipeline.run.results import Result, Statistics
 from pipeline.runtime.cards import find_card
 from pipeline.skeletons import COCO_17
 from pipeline.sources import SourceInfo, SyntheticSource

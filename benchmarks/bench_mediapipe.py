@@ -30,13 +30,13 @@ from dataclasses import asdict, dataclass, field
 
 import cv2
 import numpy as np
+from pipeline.lift.onnx import OnnxLifter
 
 from benchmarks.measuring import CLIP, CPU, new_parser, start, take_turns, write_figures
 from models.evaluation.mediapipe_process import INSTALL, NETWORKS, MediaPipeProcess
 from pipeline.commands.options import DEFAULT_MODEL
 from pipeline.detect import DETECTORS, create_detector
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import OnnxLifter
 from pipeline.render.compose import Composer
 from pipeline.runtime.cards import Card, find_card
 from pipeline.smooth.people import create_smoothing

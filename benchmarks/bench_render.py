@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from benchmarks.measuring import new_parser, size_px, start, write_figures
-from pipeline.errors import SourceError
 from pipeline.arrays import U8
+from pipeline.errors import SourceError
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.npz import NpzPoses3D

@@ -24,10 +24,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pipeline.lift.onnx import OnnxLifter
 
 from benchmarks import walker
 from benchmarks.measuring import CPU, new_parser, start, write_figures
-from pipeline.lift.onnx import OnnxLifter
 from pipeline.runtime.cards import find_card
 from pipeline.skeletons import H36M_17
 from pipeline.smooth.people import create_smoothing

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.lift.onnx import OnnxLifter
 from tqdm import tqdm
 
 from benchmarks.measuring import CPU, quiet
@@ -20,7 +21,6 @@ from models.evaluation.on_footage import View, load_views
 from models.evaluation.on_mocap import CONDITIONS
 from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.detect import DETECTORS, create_detector
-from pipeline.lift.onnx import OnnxLifter
 from pipeline.lift.paired import PairedLifter
 
 DEFAULT_LIFTER = f"{DEFAULT_MODEL}+{LIVE_MODEL}"

@@ -21,10 +21,11 @@ from models.evaluation.figures import FootageResult, MocapResult
 from models.evaluation.mediapipe_process import NETWORKS
 from models.evaluation.on_mocap import CONDITIONS
 from models.evaluation.tables import details, footage_table, mocap_table
-from pipeline.commands.options import add_refine_argument, find_refiner
-from pipeline.detect import DETECTORS
+from pipeline.commands.options import add_refine_argument
+from pipeline.detect.create import DETECTORS
 from pipeline.errors import ConfigError
 from pipeline.export.run_json import write_run_json
+from pipeline.lift.create import create_refiner
 from pipeline.lift.quality import QUALITIES, STANDARD, find_quality
 from pipeline.runtime import Device, parse_device
 
@@ -119,14 +120,16 @@ def execute(options: argparse.Namespace) -> int:
     """
     device = parse_device(options.device)
     if options.threads < 0:
-        raise ConfigError(f"--threads {options.threads} is not valid; use 0 (one per core) or more")
+        raise ConfigError("threads", options.threads, "is not valid; use 0 (one per core) or more")
     kind = "protocol" if options.protocol else "footage" if options.on.is_dir() else "mocap"
     if kind == "mocap" and options.mediapipe is not None:
-        raise ConfigError(f"--mediapipe needs footage, a folder; --on {options.on} holds keypoints without pictures")
+        raise ConfigError(
+            "--mediapipe", None, f"needs footage, a folder; --on {options.on} holds keypoints without pictures"
+        )
     _check_focal_length(options)
     own = chosen(options, OPTIONS, kind, _ASKED[kind])
     if not options.models and (kind != "footage" or own.mediapipe is None):
-        raise ConfigError("no MODEL was given; name a lifter of weights/, as in lift-27")
+        raise ConfigError("MODEL", None, "was not given; name a lifter of weights/, as in lift-27")
     results = _on_protocol(options, own, device) if kind == "protocol" else _on_data(options, own, kind, device)
     if options.json is not None:
         write_run_json(options.json, results[0] if len(results) == 1 else {"results": results})
@@ -135,16 +138,20 @@ def execute(options: argparse.Namespace) -> int:
 
 def _check_focal_length(options: argparse.Namespace) -> None:
     if options.focal_px is not None and not options.focal_px > 0:
-        raise ConfigError(f"--focal-px {options.focal_px:g} is not a focal length in pixels; for example 1100")
+        raise ConfigError("focal_px", options.focal_px, "is not a focal length in pixels; for example 1100")
     if options.known_focal and options.focal_px is not None:
-        raise ConfigError("--known-focal and --focal-px both say what the focal length is; leave one of them out")
+        raise ConfigError(
+            "--known-focal", None, "and --focal-px both say what the focal length is; leave one of them out"
+        )
 
 
 def _on_data(
     options: argparse.Namespace, own: argparse.Namespace, kind: str, device: Device
 ) -> list[dict[str, object]]:
     known = own.known_focal or getattr(own, "focal_px", None) is not None
-    refiner = find_refiner(options.refine, known)
+    if options.refine is not None and not known:
+        raise ConfigError("refiner", options.refine, "needs the cameras' focal length: --focal-px or --known-focal")
+    refiner = None if options.refine is None else create_refiner(options.refine)
     cards = [lifter_card(name) for name in options.models]
     asked = Asked(
         _lookaheads(own.lookaheads), _qualities(own.quality), device, options.threads, refiner, own.known_focal
@@ -177,7 +184,7 @@ def _on_protocol(options: argparse.Namespace, own: argparse.Namespace, device: D
 
     refine = None if options.refine is None else Path(options.refine)
     if refine is not None and refine.suffix != ".pth":
-        raise ConfigError(f"--refine {refine} with --protocol is not a published module; give its refine_*.pth")
+        raise ConfigError("refiner", refine, "with --protocol is not a published module; give its refine_*.pth")
     job = PublishedJob(options.protocol, options.on, own.keypoints, own.flip, refine, own.fraction, own.stride)
     results = [on_protocol(_model_file(name), job, device, options.threads) for name in options.models]
     print(tables(results))
@@ -193,7 +200,7 @@ def _model_file(text: str) -> Path:
 def _lookaheads(text: str | None) -> list[int]:
     words = words_of(text)
     if not all(word.isdecimal() for word in words):
-        raise ConfigError(f"--lookaheads {text!r} is not valid; give numbers of frames, as in 0,3,13")
+        raise ConfigError("--lookaheads", text, "is not valid; give numbers of frames, as in 0,3,13")
     return sorted({int(word) for word in words})
 
 

@@ -18,7 +18,7 @@ def execute(options: argparse.Namespace) -> int:
     """Write the figures into the card, and list the data that it has figures of.
 
     Raises:
-        ConfigError: a file can't be read, or holds no figures of this card's weights.
+        DataError: a file can't be read, or holds no figures of this card's weights.
         ModelError: the card is not valid.
     """
     print(f"{options.card}: {', '.join(annotate(options.card, options.figures))}")

@@ -7,12 +7,11 @@ the job at hand is an error that says so; what was not given has the default of 
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, unknown
 
 REQUIRED: Final = "(needed)"
 """In place of a default: the option must be given."""
@@ -93,9 +92,9 @@ def chosen(given: argparse.Namespace, options: Iterable[Option], kind: str, aske
         if kind not in option.defaults:
             if value is not None:
                 others = ", ".join(option.defaults)
-                raise ConfigError(f"{option.flag} does nothing with {asked} (it is for {others}); leave it out")
+                raise ConfigError(option.flag, None, f"does nothing with {asked} (it is for {others}); leave it out")
         elif value is None and option.defaults[kind] is REQUIRED:
-            raise ConfigError(f"{asked} needs {option.flag}: {option.text}")
+            raise ConfigError(asked, None, f"needs {option.flag}: {option.text}")
         else:
             setattr(values, option.name, option.defaults[kind] if value is None else value)
     return values
@@ -115,11 +114,9 @@ def known_names(flag: str, text: str, known: Collection[str]) -> list[str]:
     names = words_of(text)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ConfigError(f"{flag}: {name!r} is not known; {hint}there are: {', '.join(known)}")
+            raise unknown(flag, name, known)
     if not names:
-        raise ConfigError(f"{flag} names none; there are: {', '.join(known)}")
+        raise ConfigError(flag, None, f"names none; there are: {', '.join(known)}")
     return names
 
 

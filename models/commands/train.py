@@ -132,16 +132,16 @@ def execute(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace, own: argparse.Namespace) -> None:
     for name in ("train.npz", "val.npz"):
         if not (options.data / name).is_file():
-            raise ConfigError(f"--data {options.data}: no {name} there; see models/data/mocap.py for the layout")
+            raise ConfigError("--data", options.data, f"has no {name}; see models/data/mocap.py for the layout")
     for name in ("steps", "batch", "every", "seeds", "at_once"):
         if getattr(own, name, 1) < 1:
-            raise ConfigError(f"--{name.replace('_', '-')} {getattr(own, name)} is not valid; use 1 or more")
+            raise ConfigError(f"--{name.replace('_', '-')}", getattr(own, name), "is not valid; use 1 or more")
     if options.stage == "frames" and own.batch < 3:
-        raise ConfigError(f"--batch {own.batch} is not valid; single frames come in threes")
+        raise ConfigError("--batch", own.batch, "is not valid; single frames come in threes")
     if options.stage == "windows" and own.target is not None and not 0 <= own.target < own.window:
-        raise ConfigError(f"--target {own.target} is not inside the window of {own.window} frames; use 0 or more")
+        raise ConfigError("--target", own.target, f"is not inside the window of {own.window} frames; use 0 or more")
     if own.threads < 0:
-        raise ConfigError(f"--threads {own.threads} is not valid; use 0 (PyTorch's default) or more")
+        raise ConfigError("threads", own.threads, "is not valid; use 0 (PyTorch's default) or more")
 
 
 def _train(options: argparse.Namespace, own: argparse.Namespace) -> None:
@@ -182,7 +182,7 @@ def _architecture(own: argparse.Namespace) -> Architecture:
             strided_attention=own.attention,
         )
     except ValueError as error:
-        raise ConfigError(f"no such network: {error}") from error
+        raise ConfigError("--strides", own.strides, f"and what goes with it make no network: {error}") from error
 
 
 def _lifter_recipe(stage: str, own: argparse.Namespace) -> LifterRecipe:

@@ -69,7 +69,7 @@ def load_human36m(
         fraction, stride: see ``part_of``.
 
     Raises:
-        ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+        DataError: a file can't be read, has another layout, or lacks something that was asked for.
     """
     LAYOUT.check_known("subject", subjects, HUMAN36M_CAMERAS)
     LAYOUT.check_known("action", actions, ACTIONS)

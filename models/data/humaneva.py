@@ -91,7 +91,7 @@ def load_humaneva(
         fraction, stride: see ``part_of``.
 
     Raises:
-        ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+        DataError: a file can't be read, has another layout, or lacks something that was asked for.
     """
     LAYOUT.check_known("part", [part], PARTS)
     LAYOUT.check_known("subject", subjects, SUBJECTS)

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from tqdm import tqdm
 
@@ -34,14 +32,18 @@ from models.evaluation.figures import (
 from models.evaluation.mediapipe_reference import reference
 from models.evaluation.on_footage import Remembered, View, average, detect, lift_view, load_views, score
 from models.evaluation.on_mocap import CONDITIONS, judge
-from pipeline.detect import create_detector
-from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.onnx import OnnxLifter, SequenceLifter
-from pipeline.lift.quality import STANDARD, create_lifter
+from models.evaluation.sequence_head import SequenceHead
+from pipeline.detect.create import create_detector
+from pipeline.errors import ConfigError, DataError, ModelError
+from pipeline.lift.base import Lifter
+from pipeline.lift.create import lifter_on
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.quality import STANDARD
 from pipeline.lift.refine import Refiner
+from pipeline.lift.windows import WindowLifter
 from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.runtime import Device
-from pipeline.runtime.cards import Card, find_card, read_card
+from pipeline.runtime.cards import LifterCard, find_card, read_card
 
 OTHERS_CONDITION = "detector_like"
 """The kind of 2D input with which look-aheads and qualities are judged."""
@@ -66,14 +68,18 @@ class Asked:
     refiner: Refiner | None = None
     known_focal: bool = False
 
-    def lifter(self, card: Card, quality: str = STANDARD) -> OnnxLifter:
-        """A model, lifting in one of the ways."""
-        return create_lifter(card, self.device, self.threads, quality, self.refiner)
+    def network(self, card: LifterCard) -> OnnxNetwork:
+        """A model, loaded."""
+        return OnnxNetwork(card, self.device, self.threads)
 
-    def heads(self, card: Card) -> list[SequenceLifter]:
+    def lifter(self, network: OnnxNetwork, quality: str = STANDARD) -> Lifter:
+        """A model, lifting in one of the ways."""
+        return lifter_on(network, quality, self.refiner)
+
+    def heads(self, network: OnnxNetwork) -> list[SequenceHead]:
         """The full-sequence head of a model at all look-aheads that fit its window."""
-        fitting = [lookahead for lookahead in self.lookaheads if lookahead < card.data["window"]]
-        return [SequenceLifter(card, at, self.device, self.threads, self.refiner) for at in fitting]
+        lifter = WindowLifter(network, self.refiner)
+        return [SequenceHead(lifter, at) for at in self.lookaheads if at < network.card.window]
 
     def lens(self) -> LensFields:
         """The cameras, as far as they are known."""
@@ -119,7 +125,7 @@ class FootageJob:
     complexities: Sequence[int] = (2,)
 
 
-def lifter_card(text: str) -> Card:
+def lifter_card(text: str) -> LifterCard:
     """The card of a lifter by name, or by the path of its card.
 
     Raises:
@@ -127,14 +133,14 @@ def lifter_card(text: str) -> Card:
     """
     path = Path(text)
     if path.suffix not in (".json", ".onnx"):
-        return find_card(text, "lifter")
+        return find_card(text, LifterCard)
     card = read_card(path.with_suffix(".json"))
-    if card.kind != "lifter":
+    if not isinstance(card, LifterCard):
         raise ModelError(f"{path}: model {card.name} is a {card.kind}; only lifters can be evaluated")
     return card
 
 
-def on_mocap(cards: Sequence[Card], asked: Asked, job: MocapJob) -> list[MocapResult]:
+def on_mocap(cards: Sequence[LifterCard], asked: Asked, job: MocapJob) -> list[MocapResult]:
     """Judge lifters on motion capture.
 
     Raises:
@@ -142,12 +148,12 @@ def on_mocap(cards: Sequence[Card], asked: Asked, job: MocapJob) -> list[MocapRe
     """
     if job.cameras < 1 or not job.seconds * RATE_HZ >= 3:
         raise ConfigError(
-            f"--cameras {job.cameras} --seconds {job.seconds:g} is not valid; use at least 1 camera and 0.1 s"
+            "--cameras", job.cameras, f"and --seconds {job.seconds:g} are not valid; use at least 1 camera and 0.1 s"
         )
     mocap = load_mocap(job.file)
     clips = list(seen_clips(mocap, job.cameras, job.seconds))
     if not clips:
-        raise ConfigError(f"--on {job.file}: none of its {len(mocap)} clips has three frames; nothing to judge")
+        raise DataError(f"{job.file}: none of its {len(mocap)} clips has three frames; nothing to judge")
     protocol: MocapProtocol = {
         "conditions": list(job.conditions),
         "rate_hz": RATE_HZ,
@@ -161,28 +167,30 @@ def on_mocap(cards: Sequence[Card], asked: Asked, job: MocapJob) -> list[MocapRe
     return [_on_clips(card, asked, clips, job.file.name, protocol) for card in cards]
 
 
-def _on_clips(card: Card, asked: Asked, clips: Sequence[SeenClip], data: str, protocol: MocapProtocol) -> MocapResult:
+def _on_clips(
+    card: LifterCard, asked: Asked, clips: Sequence[SeenClip], data: str, protocol: MocapProtocol
+) -> MocapResult:
     """The conditions of one model; with detector-like input also look-aheads of its sequence head, and qualities."""
-    heads = asked.heads(card)
+    network = asked.network(card)
+    heads = asked.heads(network)
     frames = sum(len(clip.truth_m) for clip in clips)
     passes = len(protocol["conditions"]) + len(heads) + len(asked.qualities)
     with tqdm(total=frames * passes, unit="frame", desc=card.name, disable=not sys.stderr.isatty()) as progress:
 
-        def figures(lifter: OnnxLifter, condition: str = OTHERS_CONDITION) -> ConditionFigures:
-            found = judge(lifter, clips, CONDITIONS[condition], progress.update, asked.known_focal)
-            return cast(ConditionFigures, found)
+        def figures(lifter: Lifter, condition: str = OTHERS_CONDITION) -> ConditionFigures:
+            return judge(lifter, clips, CONDITIONS[condition], progress.update, asked.known_focal)
 
-        lifter = asked.lifter(card)
+        lifter = asked.lifter(network)
         conditions = {name: figures(lifter, name) for name in protocol["conditions"]}
-        others = OtherWays([HeadFigures(head.lookahead, figures(head)) for head in heads])
+        others = OtherWays([HeadFigures(head.spec.lookahead, figures(head)) for head in heads])
         for name in asked.qualities:
-            lifter = asked.lifter(card, name)
-            found = figures(lifter)
-            others.qualities.append(QualityFigures(name, round(lifter.passes / frames, 3), found))
+            before = network.passes
+            found = figures(asked.lifter(network, name))
+            others.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), found))
     return MocapResult(_fields(card), data, protocol, conditions, others)
 
 
-def on_footage(cards: Sequence[Card], asked: Asked, job: FootageJob) -> list[FootageResult]:
+def on_footage(cards: Sequence[LifterCard], asked: Asked, job: FootageJob) -> list[FootageResult]:
     """Judge lifters, and MediaPipe if it is asked for, on footage.
 
     Raises:
@@ -195,46 +203,44 @@ def on_footage(cards: Sequence[Card], asked: Asked, job: FootageJob) -> list[Foo
         beside = [reference(views, job.mediapipe, complexity, job.folder.name) for complexity in job.complexities]
     if not cards:
         return beside
-    found: dict[str, Remembered] = {}
-    for view in views:
-        # a fresh detector for each video, so that nothing is followed from one to the next
-        with closing(create_detector(job.detector, asked.device, asked.threads)) as detector:
-            found[view.name] = detect(view, detector)
+    with create_detector(job.detector, device=asked.device, threads=asked.threads) as detector:
+        found = {view.name: detect(view, detector) for view in views}
     return [_on_views(card, asked, job, views, found, focal_px) for card in cards] + beside
 
 
 def _on_views(
-    card: Card,
+    card: LifterCard,
     asked: Asked,
     job: FootageJob,
     views: Sequence[View],
     found: dict[str, Remembered],
     focal_px: Sequence[float | None],
 ) -> FootageResult:
-    def figures(lifter: OnnxLifter) -> FootageFigures:
+    def figures(lifter: Lifter) -> FootageFigures:
         scores = {
             view.name: score(lift_view(view, found[view.name], lifter, focal), view)
             for view, focal in zip(views, focal_px, strict=True)
         }
-        return cast(FootageFigures, {"views": scores, "average": average(list(scores.values()))})
+        return {"views": scores, "average": average(list(scores.values()))}
 
     frames = sum(len(detector.poses) for detector in found.values())
-    plain = figures(asked.lifter(card))
-    others = OtherWays([HeadFigures(head.lookahead, figures(head)) for head in asked.heads(card)])
+    network = asked.network(card)
+    plain = figures(asked.lifter(network))
+    others = OtherWays([HeadFigures(head.spec.lookahead, figures(head)) for head in asked.heads(network)])
     for name in asked.qualities:
-        lifter = asked.lifter(card, name)
-        of_quality = figures(lifter)
-        others.qualities.append(QualityFigures(name, round(lifter.passes / frames, 3), of_quality))
+        before = network.passes
+        of_quality = figures(asked.lifter(network, name))
+        others.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), of_quality))
     return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), others)
 
 
-def _fields(card: Card) -> ModelFields:
+def _fields(card: LifterCard) -> ModelFields:
     return {
         "name": card.name,
         "sha256": card.sha256,
-        "window": card.data["window"],
-        "lookahead": card.data["lookahead"],
-        "normalisation": card.data["normalisation"],
+        "window": card.window,
+        "lookahead": card.lookahead,
+        "normalisation": card.normalisation,
     }
 
 
@@ -243,5 +249,7 @@ def _focal_lengths(views: Sequence[View], asked: Asked, job: FootageJob) -> list
         return [job.focal_px] * len(views)
     for view in views:
         if view.focal_px is None:
-            raise ConfigError(f"--known-focal: the truth of {view.name} holds no intrinsics (K); give --focal-px")
+            raise ConfigError(
+                "--known-focal", None, f"needs intrinsics (K), which the truth of {view.name} lacks; give --focal-px"
+            )
     return [view.focal_px for view in views]

@@ -160,7 +160,7 @@ def tables(results: list[PublishedResult]) -> str:
 def _load(job: PublishedJob) -> list[CameraSequence]:
     data, keypoints = job.data, job.keypoints or job.data.keypoints
     if keypoints == PROJECTED and not data.projects:
-        raise ConfigError("--keypoints projected: the lenses of HumanEva-I are not published; give a 2D file's name")
+        raise ConfigError("--keypoints", "projected", "needs lenses, which HumanEva-I has not; give a 2D file's name")
     data_2d = None if keypoints == PROJECTED else job.folder / f"data_2d_{data.stem}_{keypoints}.npz"
     data_3d = job.folder / f"data_3d_{data.stem}.npz"
     return data.load(data_3d, data_2d, fraction=job.fraction, stride=job.stride)

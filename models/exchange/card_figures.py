@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.runtime.cards import read_card
 
 Json = dict[str, Any]
@@ -74,7 +74,7 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
     """Write the figures of these files into the card; returns the names of the data sets that it has figures of.
 
     Raises:
-        ConfigError: a file can't be read, or holds no figures of this card's weights.
+        DataError: a file can't be read, or holds no figures of this card's weights.
         ModelError: the card is not valid.
     """
     read_card(card_path)
@@ -83,14 +83,12 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
         data = _read(path)
         own = [r for r in data.get("results", [data]) if _weights_of(r) == card["sha256"]]
         if not own:
-            raise ConfigError(
+            raise DataError(
                 f"{path} has no figures of the weights {card['name']} (SHA-256 {card['sha256'][:12]}...); "
                 "run evaluate again with these weights"
             )
         if len({result.get("data", LIVE) for result in own}) < len(own):
-            raise ConfigError(
-                f"{path} has several results of {card['name']} for the same data; give files with one each"
-            )
+            raise DataError(f"{path} has several results of {card['name']} for the same data; give files with one each")
         for result in own:
             _check_previewer(result, card_path, path)
             card["metrics"][result.get("data", LIVE)] = figures_for_card(result)
@@ -103,11 +101,11 @@ def _read(path: Path) -> Json:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(
+        raise DataError(
             f"{path} can't be read as figures ({error}); give a file of 'app.py evaluate --json'"
         ) from error
     if not isinstance(data, dict):
-        raise ConfigError(f"{path} holds no JSON object; give a file of 'app.py evaluate --json'")
+        raise DataError(f"{path} holds no JSON object; give a file of 'app.py evaluate --json'")
     return data
 
 
@@ -115,7 +113,7 @@ def _check_previewer(result: Json, card_path: Path, path: Path) -> None:
     """A second model's figures must be of its weights as they are now."""
     by = result.get(_PREVIEWED_BY)
     if by is not None and read_card(card_path.with_name(f"{by['name']}.json")).sha256 != by["sha256"]:
-        raise ConfigError(f"{path} has previews by other weights of {by['name']}; run bench_delay again")
+        raise DataError(f"{path} has previews by other weights of {by['name']}; run bench_delay again")
 
 
 def _weights_of(result: Json) -> str | None:

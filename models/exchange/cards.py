@@ -23,12 +23,9 @@ from models.training.checkpoint import (
     record_of,
 )
 from pipeline.errors import ConfigError
-from pipeline.lift.refine import KIND
 from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.runtime.cards import file_sha256, read_card
 from pipeline.skeletons import H36M_17
-from pipeline.window.image_plane import IMAGE_NORMALISATION
-from pipeline.window.person_view import NORMALISATION
 
 _OURS = "Apache-2.0"
 _PUBLISHED = "code MIT (W. Li et al.); the weights were trained on Human3.6M, whose licence is for research only"
@@ -138,13 +135,13 @@ def new_model(name: str, weights: Path, overwrite: bool) -> NewModel:
         ConfigError: the name is no file name or exists already, or the folder does not.
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
-        raise ConfigError(f"model name {name!r} is not valid; use letters, digits, dots and dashes, as in my-lift-27")
+        raise ConfigError("NAME", name, "is not valid; use letters, digits, dots and dashes, as in my-lift-27")
     if not weights.is_dir():
-        raise ConfigError(f"--weights {weights} is not a folder")
+        raise ConfigError("--weights", weights, "is not a folder")
     model = NewModel(name, weights / f"{name}.onnx", weights / f"{name}.json")
     present = [path for path in (model.path, model.card) if path.exists()]
     if present and not overwrite:
-        raise ConfigError(f"{present[0]} exists already; choose another name, or replace it with --overwrite")
+        raise ConfigError("NAME", name, f"is taken by {present[0]}; choose another, or replace it with --overwrite")
     return model
 
 
@@ -187,7 +184,7 @@ def trained_lifter_card(
         "lookahead": lookahead,
         "joints_in": f"{H36M_17.name} from coco17 keypoints, (x, y, confidence)",
         "joints_out": f"{H36M_17.name}, metres, root-relative, view axes, body of {MODEL_STATURE_M:.2f} m",
-        "normalisation": NORMALISATION,
+        "normalisation": "person-view",
         "input_rates_hz": [15, 60],
         "training": training,
         "training_data": captured(data),
@@ -213,7 +210,7 @@ def published_lifter_card(model: NewModel, checkpoint: Path, arch: Architecture,
         "lookahead": lookahead,
         "joints_in": f"{H36M_17.name} (x, y) from coco17 keypoints by the published demo's rules",
         "joints_out": f"{H36M_17.name}, metres, root-relative, camera axes, bodies of the size of Human3.6M's people",
-        "normalisation": IMAGE_NORMALISATION,
+        "normalisation": "image",
         "normalisation_detail": "x to [-1, 1] by the picture's width, y by the same factor, centred on the picture",
         "input_rates_hz": [50, 50],
         "training_data": [_HUMAN36M],
@@ -255,7 +252,7 @@ def captured(mocap: Mocap) -> list[CapturedData]:
 def _refine_card(model: NewModel, licence: str, source: str, parity: Parity) -> RefineCard:
     return {
         "name": model.name,
-        "kind": KIND,
+        "kind": "refiner",
         "file": model.path.name,
         "sha256": file_sha256(model.path),
         "opset": OPSET,

@@ -27,7 +27,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     """Read a state dictionary: names to tensors on the CPU, without the ``module.`` of DataParallel.
 
     Raises:
-        ConfigError: the file can't be read.
+        DataError: the file can't be read.
         ModelError: it holds something else.
     """
     state = load_safely(path)
@@ -75,7 +75,7 @@ def import_published(
         overwrite: whether a model of this name is replaced.
 
     Raises:
-        ConfigError: the name can't be used, or the checkpoint can't be read.
+        DataError: the name can't be used, or the checkpoint can't be read.
         ModelError: the checkpoint is something else, or the export has no parity; files that were there before stay.
     """
     model = new_model(name, weights, overwrite)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.network.refine import Refine
 from models.network.strided_transformer import StridedTransformer
 from models.training.checkpoint import LifterState, architecture_in, read_lifter
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import DataError, ModelError
 
 OPSET = 18
 PARITY_LIMIT_M = 1e-4
@@ -37,14 +37,14 @@ def load_trained(checkpoint: Path) -> tuple[StridedTransformer, LifterState]:
     """The averaged network of a training checkpoint, in eval mode, and the checkpoint.
 
     Raises:
-        ConfigError: no checkpoint of ours.
+        DataError: no checkpoint of ours.
     """
     state = read_lifter(checkpoint)
     network = StridedTransformer(architecture_in(state, checkpoint))
     try:
         network.load_state_dict(state["average"])
     except RuntimeError as error:
-        raise ConfigError(f"{checkpoint} is not a checkpoint of 'app.py train': {error}") from error
+        raise DataError(f"{checkpoint} is not a checkpoint of 'app.py train': {error}") from error
     return network.eval(), state
 
 

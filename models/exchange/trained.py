@@ -14,7 +14,7 @@ from models.exchange.export_onnx import Parity, export_checked, export_refine, l
 from models.network.refine import Refine
 from models.training.checkpoint import is_lifter, read_refine, read_state
 from models.training.validation import validate, validation_windows
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.runtime.cards import WEIGHTS_DIR
 from pipeline.skeletons import H36M_17
 
@@ -34,7 +34,7 @@ def export_trained(
         overwrite: whether a model of this name is replaced.
 
     Raises:
-        ConfigError: the name can't be used, the data are not there, or the file is no checkpoint of ours.
+        DataError: the name can't be used, the data are not there, or the file is no checkpoint of ours.
         ModelError: the export has no parity; files that were there before stay.
     """
     model = new_model(name, weights, overwrite)
@@ -62,7 +62,7 @@ def _export_refine(model: NewModel, checkpoint: Path, train: Mocap) -> Parity:
     try:
         refine.load_state_dict(state["state"])
     except RuntimeError as error:
-        raise ConfigError(f"{checkpoint} is not a refine module of 'app.py train': {error}") from error
+        raise DataError(f"{checkpoint} is not a refine module of 'app.py train': {error}") from error
     parity = export_refine(refine, model.path)
     write_card(model, trained_refine_card(model, state, train, parity))
     return parity

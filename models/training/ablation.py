@@ -22,7 +22,7 @@ import torch
 
 from models.network.strided_transformer import Architecture, StridedTransformer
 from models.training.loop import LOG
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.skeletons import H36M_17
 
 WINDOW = 27
@@ -149,7 +149,7 @@ def train_all(runs: list[Run], ablation: Ablation) -> None:
                     continue
                 del active[run]
                 if process.returncode:
-                    raise ConfigError(f"the training in {run.folder} ended with status {process.returncode}, see above")
+                    raise DataError(f"the training in {run.folder} ended with status {process.returncode}, see above")
     finally:
         for process in active.values():
             process.terminate()

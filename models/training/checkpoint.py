@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.network.strided_transformer import Architecture, ArchitectureFields
 from models.training.recipe import LifterRecipe, RefineRecipe
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import DataError, ModelError
 
 Tensors = dict[str, Tensor]
 """A state dictionary."""
@@ -174,13 +174,13 @@ def load_safely(path: Path) -> object:
     """The content of a file of PyTorch, on the CPU. Only tensors and plain data load: a checkpoint can't run code.
 
     Raises:
-        ConfigError: the file can't be read.
+        DataError: the file can't be read.
         ModelError: it holds something else.
     """
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
-        raise ConfigError(f"checkpoint {path} can't be read: {error.strerror or error}") from error
+        raise DataError(f"checkpoint {path} can't be read: {error.strerror or error}") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{path} is no checkpoint of tensors that PyTorch can load safely: {reason}") from error
@@ -190,18 +190,18 @@ def read_state(path: Path) -> LifterState | RefineState:
     """A file of a training; which of the two kinds is found out from its keys.
 
     Raises:
-        ConfigError: it can't be read, or is not of our training.
+        DataError: it can't be read, or is not of our training.
     """
     try:
         state = load_safely(path)
     except ModelError as error:
-        raise ConfigError(f"{path} is not a checkpoint of 'app.py train': {error}") from error
+        raise DataError(f"{path} is not a checkpoint of 'app.py train': {error}") from error
     if isinstance(state, dict):
         if _has(state, {"architecture": dict, "recipe": dict, "network": dict, "average": dict, "step": int}):
             return cast(LifterState, state)
         if _has(state, {"recipe": dict, "lifter": dict, "metrics": dict, "state": dict}):
             return cast(RefineState, state)
-    raise ConfigError(f"{path} is not a checkpoint of 'app.py train'; it holds {describe(state)}")
+    raise DataError(f"{path} is not a checkpoint of 'app.py train'; it holds {describe(state)}")
 
 
 def is_lifter(state: LifterState | RefineState) -> bool:
@@ -213,11 +213,11 @@ def read_lifter(path: Path) -> LifterState:
     """The checkpoint of a lifter.
 
     Raises:
-        ConfigError: it can't be read, or is something else.
+        DataError: it can't be read, or is something else.
     """
     state = read_state(path)
     if not is_lifter(state):
-        raise ConfigError(f"{path} is not a checkpoint of a lifter but a refine module; give RUN/checkpoint.pt")
+        raise DataError(f"{path} is not a checkpoint of a lifter but a refine module; give RUN/checkpoint.pt")
     return cast(LifterState, state)
 
 
@@ -225,11 +225,11 @@ def read_refine(path: Path) -> RefineState:
     """The checkpoint of a refine module.
 
     Raises:
-        ConfigError: it can't be read, or is something else.
+        DataError: it can't be read, or is something else.
     """
     state = read_state(path)
     if is_lifter(state):
-        raise ConfigError(f"{path} is not a refine module but a lifter; give RUN/refine.pt")
+        raise DataError(f"{path} is not a refine module but a lifter; give RUN/refine.pt")
     return cast(RefineState, state)
 
 
@@ -242,7 +242,7 @@ def architecture_in(state: LifterState, path: Path) -> Architecture:
     try:
         return Architecture.from_dict(state["architecture"])
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{path} is not a checkpoint of 'app.py train': {error}") from error
+        raise DataError(f"{path} is not a checkpoint of 'app.py train': {error}") from error
 
 
 def describe(state: object) -> str:

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DeviceError
 
 CPU = torch.device("cpu")
 _TORCHRUN = "torchrun --nproc-per-node N app.py train ..."
@@ -57,7 +57,9 @@ class Processes:
             ConfigError: the batch can't be shared evenly; means over unequal parts would not be the mean of all.
         """
         if batch % self.size:
-            raise ConfigError(f"--batch {batch} can't be shared evenly by {self.size} processes; use a multiple of it")
+            raise ConfigError(
+                "--batch", batch, f"can't be shared evenly by {self.size} processes; use a multiple of it"
+            )
         share = batch // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
@@ -98,7 +100,7 @@ def joined() -> Iterator[Processes]:
     device = CPU
     if torch.cuda.is_available():
         if local >= torch.cuda.device_count():
-            raise ConfigError(f"process {local} of this machine has no GPU; there are {torch.cuda.device_count()}")
+            raise DeviceError(f"process {local} of this machine has no GPU; there are {torch.cuda.device_count()}")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")  # TF32: ten bits of a product's factors are enough to train with
@@ -107,7 +109,7 @@ def joined() -> Iterator[Processes]:
         return
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
-        raise ConfigError(f"WORLD_SIZE is {size}, but {', '.join(missing)} not set; start with: {_TORCHRUN}")
+        raise ConfigError("WORLD_SIZE", size, f"is set, but not {', '.join(missing)}; start with: {_TORCHRUN}")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(dist.get_rank(), size, device)

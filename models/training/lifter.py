@@ -15,7 +15,7 @@ from models.training.muon import Muon
 from models.training.recipe import LifterRecipe
 from models.training.stage import Stage
 from models.training.warm_start import stages_of, start_from
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 
 _STATISTICS = 512  # windows from which the statistics of a folded batch norm are measured
 _WEIGHT_DECAY = 0.01
@@ -75,7 +75,7 @@ class LifterStage(Stage):
     def load(self, path: Path) -> None:
         state = read_lifter(path)
         if state["architecture"] != self.lifter.arch.to_dict():
-            raise ConfigError(f"{path} holds another architecture ({state['architecture']}); choose another --out")
+            raise DataError(f"{path} holds another architecture ({state['architecture']}); choose another folder")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):

@@ -131,8 +131,12 @@ def _check(stage: Stage, run: Run, processes: Processes) -> None:
     if processes.size == 1:
         return
     if not stage.several_processes:
-        raise ConfigError(f"{stage.title} is trained by one process, not by {processes.size}; start without torchrun")
+        raise ConfigError(
+            "WORLD_SIZE",
+            processes.size,
+            f"is too many: {stage.title} is trained by one process; start without torchrun",
+        )
     if run.compiled:
-        raise ConfigError(f"--compile works with one process, not with {processes.size}; leave it out")
+        raise ConfigError("--compile", None, f"works with one process, not with {processes.size}; leave it out")
     if stage.recipe.minutes:
-        raise ConfigError(f"--minutes works with one process, not with {processes.size}; use --steps")
+        raise ConfigError("--minutes", None, f"works with one process, not with {processes.size}; use --steps")

@@ -42,7 +42,7 @@ from models.training.stage import Errors, Forward, Stage
 from models.training.validation import errors_mm
 from models.training.warm_start import read_architecture
 from models.training.windows import Windows
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.lift.rays import fit_on_rays
 from pipeline.runtime.cards import file_sha256
 
@@ -203,15 +203,15 @@ class RefineModule(Stage):
         state = read_refine(path)
         hidden = state["recipe"]["hidden"]
         if hidden != self.recipe.hidden:
-            raise ConfigError(f"{path} has a hidden layer of {hidden}, not {self.recipe.hidden}; choose another --out")
+            raise DataError(f"{path} has a hidden layer of {hidden}, not {self.recipe.hidden}; choose another folder")
         if state["lifter"]["sha256"] != self._lifter["sha256"]:
-            raise ConfigError(
-                f"{path} was trained for another lifter ({state['lifter']['file']}); give that one, or another --out"
+            raise DataError(
+                f"{path} was trained for another lifter ({state['lifter']['file']}); give that one, or another folder"
             )
         with_network = bool(state["recipe"]["network_lr"])
         if bool(self.recipe.network_lr) != with_network:
             how = "with its network: give --network-lr" if with_network else "without its network: leave --network-lr"
-            raise ConfigError(f"{path} was trained {how}, or choose another --out")
+            raise DataError(f"{path} was trained {how}, or choose another folder")
         self.refine.load_state_dict(state["state"])
         if with_network:
             self._windows.lifter.load_state_dict(_network_in(state, path))

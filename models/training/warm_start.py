@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor, nn
 
 from models.exchange.from_onnx import network_of
-from models.network.strided_transformer import Architecture, StridedTransformer
+from models.network.strided_transformer import Architecture, ArchitectureFields, StridedTransformer
 from models.training.checkpoint import StageRecord, architecture_in, read_lifter, record_of
-from pipeline.errors import ConfigError
-from pipeline.runtime.cards import read_card
+from pipeline.errors import ConfigError, DataError
+from pipeline.runtime.cards import LifterCard, read_card
 
 
 def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[[], Tensor]) -> list[str]:
@@ -40,8 +41,9 @@ def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[
         wider = name == "d_hidden" and ours.d_hidden > theirs.d_hidden
         if getattr(ours, name) != getattr(theirs, name) and not wider:
             raise ConfigError(
-                f"--start-from {checkpoint} has {name} {getattr(theirs, name)}, this network {getattr(ours, name)}; "
-                "they must agree"
+                "--start-from",
+                checkpoint,
+                f"has {name} {getattr(theirs, name)}, this network {getattr(ours, name)}; they must agree",
             )
     own = network.state_dict()
     taken = {name: _fitted(name, stored[name], value) for name, value in own.items() if name in stored}
@@ -61,12 +63,12 @@ def read_architecture(checkpoint: Path) -> tuple[Architecture, int]:
     """The network of a checkpoint or export that ``start_from`` can read, and its target frame.
 
     Raises:
-        ConfigError: no checkpoint of ours.
+        DataError: no checkpoint of ours.
         ModelError: an export without a valid card.
     """
     if checkpoint.suffix == ".onnx":
-        card = read_card(checkpoint.with_suffix(".json")).data
-        return Architecture.from_dict(card["architecture"]), card["window"] - 1 - card["lookahead"]
+        card = _lifter_card(checkpoint)
+        return Architecture.from_dict(cast(ArchitectureFields, card.architecture)), card.window - 1 - card.lookahead
     state = read_lifter(checkpoint)
     return architecture_in(state, checkpoint), state["recipe"]["target"]
 
@@ -75,14 +77,21 @@ def stages_of(checkpoint: Path) -> list[StageRecord]:
     """How the weights of a checkpoint that ``start_from`` can read came about: recipes of all stages, in order.
 
     Raises:
-        ConfigError: no checkpoint of ours.
+        DataError: no checkpoint of ours.
     """
     if checkpoint.suffix == ".onnx":
-        card = read_card(checkpoint.with_suffix(".json")).data
-        training = dict(card.get("training", {}))
-        return [*training.pop("stages_before", []), {"window": card["window"], **training}]
+        card = _lifter_card(checkpoint)
+        training = dict(card.training)
+        return [*training.pop("stages_before", []), {"window": card.window, **training}]
     state = read_lifter(checkpoint)
     return [*state.get("stages_before", []), record_of(state)]
+
+
+def _lifter_card(export: Path) -> LifterCard:
+    card = read_card(export.with_suffix(".json"))
+    if not isinstance(card, LifterCard):
+        raise DataError(f"{export} is a {card.kind}; only a lifter can be trained on")
+    return card
 
 
 def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:

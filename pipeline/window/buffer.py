@@ -115,7 +115,7 @@ class WindowBuffer:
         # The same in the lifter's joints: each frame is converted when it changes, not for each window that holds it.
         self._body_xy = np.full((self._size, len(H36M_17), 2), np.nan, np.float32)
         self._body_score = np.zeros((self._size, len(H36M_17)), np.float32)
-        # Windows of settled poses and of previews nearly always hold the same frames; the last one is kept until the next push.
+        # Windows of settled poses and previews nearly always hold the same frames; the last one is kept until a push.
         self._view: tuple[NDArray[np.intp], _View] | None = None
         self._time = np.zeros(self._size, np.float64)
         self._frame = np.zeros(self._size, np.int64)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline.lift.onnx import SequenceLifter
 
 import app
 from models.evaluation.lifting import lift_clip
 from models.evaluation.on_mocap import CONDITIONS
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import SequenceLifter
 from pipeline.runtime import Device
 from pipeline.runtime.cards import WEIGHTS_DIR
 from pipeline.skeletons import H36M_17

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from pipeline.lift.onnx import OnnxLifter
 from torch import Tensor
 
 import app
@@ -19,7 +20,6 @@ from models.exchange.checkpoints import (
 )
 from models.exchange.official_layout import network_from_official, official_architecture, official_kind
 from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.onnx import OnnxLifter
 from pipeline.lift.refine import KIND
 from pipeline.runtime import Device
 from pipeline.runtime.cards import find_card
