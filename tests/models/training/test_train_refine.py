@@ -42,8 +42,8 @@ def lifter(data: Path, tmp_path_factory) -> Path:
     mean = make_batch(sampler, np.random.default_rng(0), 200).truth_m[:, 4].mean(0)
     for network in (trainer.network, trainer.average):
         with torch.no_grad():
-            network.frame_head[1].weight.zero_()
-            network.frame_head[1].bias.copy_(torch.from_numpy(mean).flatten())
+            network.frame_head[1].weight.zero_()  # type: ignore[operator]
+            network.frame_head[1].bias.copy_(torch.from_numpy(mean).flatten())  # type: ignore[operator]
     path = tmp_path_factory.mktemp("lifter") / "checkpoint.pt"
     trainer.save(path)
     return path

@@ -124,7 +124,7 @@ def test_flip_changes_nothing_for_a_symmetric_network(monkeypatch, windows, chan
     for a, b in zip(plain(windows), flipped(windows), strict=True):
         assert b.xyz_m == pytest.approx(a.xyz_m, abs=1e-6)
     assert flipped.passes == 2 * plain.passes == 2 * len(windows)
-    assert max(flipped._model.batches) <= BATCH
+    assert max(flipped._model.batches) <= BATCH  # type: ignore[attr-defined]
 
 
 def test_flip_takes_out_what_a_network_does_to_one_side_in_the_axes_of_the_view(monkeypatch, windows) -> None:
@@ -170,7 +170,7 @@ class Moving:
 def test_every_kind_of_pose_is_refined_with_the_keypoints_of_its_own_frame(monkeypatch, windows) -> None:
     monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
     network = lambda keypoints: [keypoints[:, 13].copy(), keypoints.copy()]  # noqa: E731
-    lifter = OnnxLifter(card_of(network), Device("cpu"), refiner=Moving())
+    lifter = OnnxLifter(card_of(network), Device("cpu"), refiner=Moving())  # type: ignore[arg-type]
 
     def moved(window: Window, at: int) -> np.ndarray:
         joints = np.concatenate([window.keypoints[at, :, :2] * window.scale, window.keypoints[at, :, 2:]], -1)

@@ -62,7 +62,7 @@ def test_short_windows_of_recordings_are_seen_twice(monkeypatch, window, live, w
     monkeypatch.setattr("pipeline.commands.options.create_detector", lambda *_: None)
     monkeypatch.setattr("pipeline.commands.options.find_card", lambda *_: card_of(showing(13), window=window))
     models = load_models(parsed(*words, "--model", "stand-in", "--device", "cpu"), live)
-    assert models.quality == expected and models.lifter.flip is (expected == "best")
+    assert models.quality == expected and models.lifter.flip is (expected == "best")  # type: ignore[union-attr]
 
 
 def test_the_command_line_names_a_wrong_quality(tmp_path, capsys) -> None:
