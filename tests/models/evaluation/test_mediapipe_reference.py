@@ -95,7 +95,7 @@ def test_pictures_arrive_whole_and_drawing_is_done_where_asked() -> None:
     assert nobody.world_m is None and plain.world_m is not None and again.world_m is not None
     np.testing.assert_allclose(plain.world_m[:-1], landmarks(0)[:-1])
     np.testing.assert_allclose(again.world_m[:-1], landmarks(0)[:-1])
-    assert [tuple(look.world_m[-1]) for look in (plain, drawn, after, again)] == [
+    assert [tuple(look.world_m[-1]) for look in (plain, drawn, after, again)] == [  # type: ignore[index]
         (4.5, 0, 1),
         (4.5, 0, 1),
         (4.5, 1, 1),

@@ -17,7 +17,7 @@ def test_footage_has_a_row_per_model_and_short_names_of_views() -> None:
         FootageResult({"name": "lift-27"}, "footage", both, others=others),
         FootageResult({"name": "mediapipe"}, "footage", both),
     ]
-    head, *rows, legend = footage_table(results).splitlines()
+    head, *rows, legend = footage_table(results).splitlines()  # type: ignore[arg-type]
     assert "cam01 P" in head and "average jitter" in head and "balance" not in head
     assert [row.split("  ")[0] for row in rows] == [
         "lift-27",

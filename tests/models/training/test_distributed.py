@@ -108,6 +108,6 @@ def test_synchronised_norms_share_parameters_and_buffers() -> None:
     network = nn.Sequential(nn.Conv1d(3, 4, 1), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
     before = dict(network.state_dict(keep_vars=True))
     synchronise_norms(network)
-    assert isinstance(network[1][0], SyncedBatchNorm)
+    assert isinstance(network[1][0], SyncedBatchNorm)  # type: ignore[index]
     after = network.state_dict(keep_vars=True)
     assert list(after) == list(before) and all(after[key] is before[key] for key in before)

@@ -55,7 +55,7 @@ def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) 
     assert (state["average"]["vanilla.0.attention.out.weight"] == 0).all()
     untrained = SingleFrames(Architecture.from_dict(state["architecture"]), LifterRecipe()).lifter
     new = start_from(untrained, out / "checkpoint.pt", no_windows)
-    assert new == [] and torch.equal(untrained.embed[0].weight, state["average"]["embed.0.weight"])
+    assert new == [] and torch.equal(untrained.embed[0].weight, state["average"]["embed.0.weight"])  # type: ignore[arg-type]
     lifter = tmp_path / "lifter"
     windows = ["train", *network, "--batch", "4"]
     begun = ["--start-from", str(out / "checkpoint.pt")]
@@ -84,7 +84,7 @@ def test_a_longer_window_gets_the_weights_and_resampled_positions(tmp_path: Path
     short = Windows(TINY, LifterRecipe(target=4))
     long = StridedTransformer(Architecture(**{**TINY.to_dict(), "window": 27, "strides": (3, 9)}))
     assert start_from(long, saved(short, tmp_path / "short.pt"), no_windows) == []
-    assert torch.equal(long.vanilla[0].expand.weight, short.network.vanilla[0].expand.weight)
+    assert torch.equal(long.vanilla[0].expand.weight, short.network.vanilla[0].expand.weight)  # type: ignore[arg-type, union-attr]
     theirs, ours = short.network.position[0], long.position[0]
     # the ends stay, and in between nothing is invented
     assert torch.allclose(ours[0], theirs[0]) and torch.allclose(ours[-1], theirs[-1])
@@ -111,7 +111,7 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
     keypoints = torch.from_numpy(validation_windows(load_mocap(data / "val.npz"), 9, 4, count=256).keypoints)
     with torch.no_grad():
         for parameter in trained.parameters():  # the exporter keeps equal weights once, and trained ones never are
-            parameter += 0.02 * torch.randn_like(parameter)
+            parameter += 0.02 * torch.randn_like(parameter)  # type: ignore[misc]
     trained.train()
     for _ in range(60):
         trained(keypoints)  # running statistics

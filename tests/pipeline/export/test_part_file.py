@@ -84,6 +84,8 @@ def test_prepare_output_keeps_existing_results(tmp_path: Path, name: str) -> Non
 def test_prepare_output_ignores_files_of_others(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     prepare_output(tmp_path, ["poses3d.csv"], overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("below", [".", "deeper"])

@@ -214,7 +214,11 @@ def test_missing_people_and_notes_in_any_script() -> None:
     composer = Composer(320, 240)
     poses2d = [Pose2D.missing(7, 0.25), replace(body2d(320, 240), xy_px=np.full((17, 2), np.nan, np.float32))]
     poses3d = [Pose3D.missing(7, 0.25), replace(body3d(), xyz_m=np.full((17, 3), np.inf, np.float32))]
-    composer.compose(frame(320, 240), poses2d, poses3d, None, "läuft 日本 \n\t")
+    plain = composer.compose(frame(320, 240), [], [])
+    noted = composer.compose(frame(320, 240), poses2d, poses3d, None, "läuft 日本 \n\t")
+    assert noted.shape == plain.shape == (*composer.output_size[::-1], 3)
+    assert (noted != plain).any()  # the note
+    assert np.array_equal(composer.compose(frame(320, 240), poses2d, poses3d), plain)  # nobody is drawn
 
 
 def test_without_a_panel() -> None:

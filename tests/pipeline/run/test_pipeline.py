@@ -104,7 +104,7 @@ class TellingDetector(TrueDetector):
     """Lets the live source deliver its next frame when this one has arrived."""
 
     def __call__(self, frame: Frame):
-        self._source.taken.release()
+        self._source.taken.release()  # type: ignore[attr-defined]
         return super().__call__(frame)
 
 
@@ -168,7 +168,7 @@ def test_pictures_are_composed_when_asked_for() -> None:
     source = walker(5)
     out, pipeline = results(source, composer=Composer(160, 120))
     sizes = {r.picture.shape for r in out if r.picture is not None}
-    assert sizes == {(*pipeline.composer.output_size[::-1], 3)}
+    assert sizes == {(*pipeline.composer.output_size[::-1], 3)}  # type: ignore[union-attr]
     plain, _ = results(walker(5))
     assert all(r.picture is None and r.frame.image.size == 0 for r in plain)
 
@@ -182,7 +182,7 @@ def test_measured_stages() -> None:
     _, pipeline = results(walker(20), composer=Composer(160, 120))
     meter = pipeline.statistics.meter
     assert set(meter.names()) == {"decode", "detect", "lift", "draw", "write", "latency"}
-    assert pipeline.statistics.fps > 0 and meter.median_ms("latency") > 0
+    assert pipeline.statistics.fps > 0 and meter.median_ms("latency") > 0  # type: ignore[operator]
     assert np.isfinite([meter.total_s(name) for name in meter.names()]).all()
 
 

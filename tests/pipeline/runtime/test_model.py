@@ -17,11 +17,11 @@ CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "Tensorrt
 
 
 def test_cuda_is_used_when_it_can_be(card: Card, gpu_machine, keypoints) -> None:
-    gpu_machine()
+    sessions = gpu_machine()
     automatic, second = OnnxModel(card, Device("auto")), OnnxModel(card, Device("cuda", 1))
     assert automatic.provider == second.provider == CUDA
     assert automatic.choice.startswith("cuda:0 (device auto") and second.choice == "cuda:1"
-    asked = second._session.asked
+    asked = sessions.opened[-1].asked
     assert list(asked) == [CUDA, CPU] and asked[CUDA]["device_id"] == "1" and asked[CUDA]["use_tf32"] == "0"
     for got, true in zip(second.run(keypoints), OnnxModel(card, Device("cpu")).run(keypoints), strict=True):
         np.testing.assert_array_equal(got, true)
@@ -101,7 +101,7 @@ def test_a_gpu_that_fails_in_mid_run(request, gpu_machine, which: str, message: 
         raise RuntimeError(message)
 
     sessions.fails = broken
-    node = model._session.get_inputs()[0]
+    node = sessions.opened[-1].get_inputs()[0]
     inputs = np.zeros([1, *node.shape[1:]], np.int32 if "int" in node.type else np.float32)
     with pytest.raises(DeviceError) as caught:
         model.run(inputs)
@@ -122,26 +122,28 @@ def test_a_wrong_shape_is_not_the_gpus_fault(card: Card, detector_card: Card, gp
 
 def test_gpus_are_warmed_up_at_the_smallest_and_the_largest_batch(card: Card, detector_card: Card, gpu_machine) -> None:
     sessions = gpu_machine()
-    assert OnnxModel(card, Device("cuda"))._session.batches == [1, LARGEST_BATCH]
-    assert OnnxModel(detector_card, Device("cuda"))._session.bound_runs == 1
-    assert OnnxModel(card, Device("cpu"))._session.batches == []
-    assert len(sessions.opened) == 3
+    for one, device in ((card, "cuda"), (detector_card, "cuda"), (card, "cpu")):
+        OnnxModel(one, Device(device))
+    lifter, detector, on_cpu = sessions.opened
+    assert lifter.batches == [1, LARGEST_BATCH] and detector.bound_runs == 1 and on_cpu.batches == []
     assert onnx.BATCH <= LARGEST_BATCH, "lifters get larger batches than the warm-up has seen"
 
 
 def test_half_precision_with_parity(card: Card, gpu_machine) -> None:
-    gpu_machine(half_error=0.9 * FP16_LIMIT)
+    sessions = gpu_machine(half_error=0.9 * FP16_LIMIT)
     model = OnnxModel(card, Device("tensorrt"))
     assert (model.provider, model.precision) == (TENSORRT, "fp16") and "fp16" in model.choice
-    assert list(model._session.asked) == [TENSORRT, CUDA, CPU]
+    (in_use,) = [session for session in sessions.opened if TENSORRT in session.asked]
+    assert list(in_use.asked) == [TENSORRT, CUDA, CPU]
 
 
 @pytest.mark.parametrize("half_error", [1.1 * FP16_LIMIT, np.nan])
 def test_half_precision_without_parity(card: Card, gpu_machine, caplog, keypoints, half_error: float) -> None:
-    gpu_machine(half_error=half_error)
+    sessions = gpu_machine(half_error=half_error)
     model = OnnxModel(card, Device("tensorrt"))
     assert (model.provider, model.precision) == (TENSORRT, "fp32")
-    assert model._session.asked[TENSORRT]["trt_fp16_enable"] == "0" and model._session.batches == [1, LARGEST_BATCH]
+    *_, in_use = (session for session in sessions.opened if TENSORRT in session.asked)
+    assert in_use.asked[TENSORRT]["trt_fp16_enable"] == "0" and in_use.batches == [1, LARGEST_BATCH]
     assert f"{card.name} runs in full precision" in caplog.text
     np.testing.assert_array_equal(model.run(keypoints)[0], OnnxModel(card, Device("cpu")).run(keypoints)[0])
 
