@@ -92,8 +92,8 @@ class LivePolicy:
             for captured_s, frame, poses in detected:
                 waiting.push(captured_s, frame)
                 batch += people.push(frame.index, frame.time_s, poses)
+                settled = self._lifting.poses(batch)
                 lifted, batch = batch, []
-                settled = self._lifting.poses(lifted)
                 if not self._shows:
                     self._lifting.meter.add("latency", time.perf_counter() - captured_s)
                 yield from self._rows_and_pictures(waiting.finished(lifted, settled))

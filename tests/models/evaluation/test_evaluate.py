@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline.lift.onnx import SequenceLifter
 
 import app
 from models.evaluation.lifting import lift_clip
 from models.evaluation.on_mocap import CONDITIONS
+from models.evaluation.sequence_head import SequenceHead
 from pipeline.errors import ConfigError
-from pipeline.runtime import Device
+from pipeline.lift.windows import WindowLifter
 from pipeline.runtime.cards import WEIGHTS_DIR
 from pipeline.skeletons import H36M_17
 from tests.helpers.mocap import write_mocap
-from tests.helpers.networks import StandInModel, card_of
+from tests.helpers.networks import FunctionNetwork
 
 FIGURES = {
     "mpjpe_mm",
@@ -94,24 +94,23 @@ def test_focal_lengths_can_be_known_and_poses_refined(file, tmp_path) -> None:
     assert figures[2]["protocol"]["refined_by"]["name"] == "refine-27"
 
 
-def test_the_sequence_head_is_read_at_its_place(monkeypatch) -> None:
+def test_the_sequence_head_is_read_at_its_place() -> None:
     def network(keypoints: np.ndarray) -> list[np.ndarray]:
         """Every joint lies as many metres beside the pelvis as its frame has before it in the window."""
         place = np.arange(27, dtype=np.float32)[None, :, None, None] * np.array([1, 0, 0], np.float32)
         sequence = np.broadcast_to(place, (len(keypoints), 27, 17, 3)).copy()
         return [np.zeros_like(sequence[:, 0]), sequence]
 
-    monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
-    card, cpu = card_of(network), Device("cpu")
+    lifter = WindowLifter(FunctionNetwork(network))
     rng = np.random.default_rng(1)
     xy = (rng.uniform(100, 500, (1, 17, 2)) + rng.normal(0, 2, (40, 17, 2)).cumsum(0)).astype(np.float32)
     confidence = np.full((40, 17), 0.8, np.float32)
     for lookahead in (0, 3, 13):
-        joints = lift_clip(xy, confidence, (640, 640), 30.0, SequenceLifter(card, lookahead, cpu, 1))
+        joints = lift_clip(xy, confidence, (640, 640), 30.0, SequenceHead(lifter, lookahead))
         assert (joints[:, 0] == 0).all()
         assert np.linalg.norm(joints[:, 1:], axis=-1) == pytest.approx(26 - lookahead, rel=1e-5)
     with pytest.raises(ConfigError, match="27 is not inside"):
-        SequenceLifter(card, 27, cpu)
+        SequenceHead(lifter, 27)
 
 
 @pytest.mark.parametrize(
