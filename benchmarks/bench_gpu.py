@@ -1,6 +1,6 @@
 """Speed and parity of the networks on an NVIDIA GPU beside the CPU, through the program's own session code.
 
-    python -m benchmarks.bench_gpu [--lifter NAME ...] [--weights DIR] [--tensorrt] [--json FILE] [--repeats N]
+    python -m benchmarks.bench_gpu [--lifter NAME] [--detector NAME] [--weights DIR] [--tensorrt] [--json FILE]
 
 One call of each network is timed, lifters on batches of windows, detectors on one crop. Rows:
 
@@ -27,11 +27,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +37,27 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from pipeline.commands.options import DEFAULT_MODEL
+from benchmarks import walker
+from benchmarks.measuring import CPU, machine, new_parser, start, write_figures
 from pipeline.detect.blazepose import HEAVY
 from pipeline.detect.crops import Crop
 from pipeline.detect.movenet import LIGHTNING, THUNDER
 from pipeline.errors import DeviceError, PoseStrideError
-from pipeline.export.run_json import write_run_json
+from pipeline.lift.create import DEFAULT_MODEL
+from pipeline.lift.network import normalisation_of
 from pipeline.runtime import Device, OnnxModel, gpu_problem
-from pipeline.runtime.binding import BoundRun, can_bind
-from pipeline.runtime.cards import WEIGHTS_DIR, Card, find_card
+from pipeline.runtime.binding import DTYPES, BoundRun, can_bind
+from pipeline.runtime.cards import WEIGHTS_DIR, Card, DetectorCard, LifterCard, find_card
 from pipeline.runtime.gpu import built_for_cuda, find_driver, nvidia_smi
-from pipeline.runtime.model import largest_difference
+from pipeline.runtime.model import LARGEST_BATCH, largest_difference
 from pipeline.runtime.session import open_session
+from pipeline.skeletons import COCO_17
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
-from pipeline.types import Origin, Pose2D
 from pipeline.window.buffer import WindowBuffer, frame_step
 
-BATCHES = (1, 32)
-"""Windows per call: live, and the most that there are (``pipeline.lift.onnx.BATCH``)."""
+BATCHES = (1, LARGEST_BATCH)
+"""Windows per call: live, and the most that there are."""
 
 CUDA = "CUDA"
 _ROUNDS = 3
@@ -102,6 +102,39 @@ class Opened:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Figures:
+    """Of a row; None where it was not called."""
+
+    network: str
+    batch: int
+    way: str
+    calls: int
+    ms_median: float | None
+    ms_p95: float | None
+    per_s: float | None
+    ready_s: float | None
+    off_by: float | None
+    off_by_part: float | None
+    note: str
+
+    def line(self) -> str:
+        """Of the table."""
+        cells = [
+            self.network,
+            str(self.batch),
+            self.way,
+            _shown(self.ms_median, ".3f"),
+            _shown(self.ms_p95, ".3f"),
+            _shown(self.per_s, ".0f"),
+            _shown(self.ready_s, ".2f"),
+            _shown(self.off_by, ".2g"),
+            _shown(self.off_by_part, ".2g"),
+            _shortened(self.note),
+        ]
+        return f"| {' | '.join(cells)} |"
+
+
 @dataclass
 class Row:
     """One line of the table.
@@ -124,28 +157,28 @@ class Row:
     off_by_part: float | None = None
     note: str = ""
 
-    def figures(self) -> dict[str, Any]:
-        """For the JSON file."""
-        median = float(np.median(self.ms)) if self.ms else None
-        return {
-            "network": self.network,
-            "batch": self.batch,
-            "way": self.way,
-            "calls": len(self.ms),
-            "ms_median": median,
-            "ms_p95": float(np.percentile(self.ms, 95)) if self.ms else None,
-            "per_s": self.batch * 1000 / median if median else None,
-            "ready_s": self.ready_s,
-            "off_by": self.off_by,
-            "off_by_part": self.off_by_part,
-            "note": self.note,
-        }
+    def figures(self) -> Figures:
+        """What the calls come to."""
+        median, p95 = map(float, np.percentile(self.ms, [50, 95])) if self.ms else (None, None)
+        return Figures(
+            network=self.network,
+            batch=self.batch,
+            way=self.way,
+            calls=len(self.ms),
+            ms_median=median,
+            ms_p95=p95,
+            per_s=self.batch * 1000 / median if median else None,
+            ready_s=self.ready_s,
+            off_by=self.off_by,
+            off_by_part=self.off_by_part,
+            note=self.note,
+        )
 
 
 def ways(tensorrt: bool) -> list[Way]:
     """All ways to run a network; the first one is what the others are compared with."""
     threads = sorted({1, os.cpu_count() or 1})
-    cpu = [Way(f"CPU, {n} thread{'s' if n > 1 else ''}", _as_in_a_run(Device("cpu"), n)) for n in threads]
+    cpu = [Way(f"CPU, {n} thread{'s' if n > 1 else ''}", _as_in_a_run(CPU, n)) for n in threads]
     cuda = [
         Way(CUDA, _as_in_a_run(Device("cuda"))),
         Way(f"{CUDA}, run()", _unbound),
@@ -189,43 +222,39 @@ def _cuda_session(card: Card) -> ort.InferenceSession:
     return open_session(card, device, 0)
 
 
-def windows_of_walker(card: Card, count: int) -> NDArray[np.float32]:
+def windows_of_walker(card: LifterCard, count: int) -> NDArray[np.float32]:
     """What a lifter gets of the synthetic walker, float32 [count, T, 17, channels]."""
-    frames = card.data["window"] + count
+    frames = card.window + count
     source = SyntheticSource(SyntheticOptions(frames))
     size_px = (source.info.width_px, source.info.height_px)
     buffer = WindowBuffer(
         0,
-        card.data["window"],
-        card.data["lookahead"],
+        card.window,
+        card.lookahead,
         size_px,
         step=frame_step(source.info.fps),
-        normalisation=card.data["normalisation"],
+        normalisation=normalisation_of(card),
     )
-    due = [due for index in range(frames) for due in buffer.push(_true_pose(source, index))] + buffer.finish()
+    score, due = np.full(len(COCO_17), 0.9, np.float32), []
+    for index, xy_px in enumerate(walker.keypoints_px(source, frames)):
+        due += buffer.push(walker.pose(index, index / source.info.fps, xy_px, score))
+    due += buffer.finish()
     made = [item.window.keypoints for item in due if item.window is not None]
     chosen = np.linspace(0, len(made) - 1, count).astype(int)
-    return np.stack([made[n] for n in chosen])[..., : card.data["architecture"].get("channels", 3)]
+    return np.stack([made[n] for n in chosen])[..., : card.channels]
 
 
-def _true_pose(source: SyntheticSource, index: int) -> Pose2D:
-    xy_px = source.truth_coco_px(index)
-    score, origin = np.full(len(xy_px), 0.9, np.float32), np.full(len(xy_px), Origin.MEASURED, np.uint8)
-    box = np.concatenate([xy_px.min(0), xy_px.max(0)])
-    return Pose2D(index, index / source.info.fps, 0, xy_px, score, box, origin)
-
-
-def crop_of_walker(card: Card) -> NDArray[Any]:
-    """What a detector gets of the synthetic walker: [1, N, N, 3] RGB."""
+def crop_of_walker(card: DetectorCard) -> NDArray[Any]:
+    """What a detector gets of the synthetic walker: [1, N, N, 3] RGB, 0..1 or 0..255 as its file's input asks."""
     source = SyntheticSource(SyntheticOptions(1))
     (frame,) = source
     xy_px = source.truth_coco_px(0)
     low, high = xy_px.min(0), xy_px.max(0)
     x, y = (float(value) for value in (low + high) / 2)
-    pixels = Crop(x, y, _MARGIN * float((high - low).max())).cut(frame.image, card.data["input_size"])[np.newaxis]
-    if card.data["input"]["dtype"] == "float32":
-        return pixels.astype(np.float32) / 255
-    return pixels.astype(card.data["input"]["dtype"])
+    pixels = Crop(x, y, _MARGIN * float((high - low).max())).cut(frame.image, card.input_size)[np.newaxis]
+    (node,) = open_session(card, CPU, 1).get_inputs()
+    values = pixels.astype(DTYPES[node.type])
+    return values / 255 if values.dtype.kind == "f" else values
 
 
 def measure(card: Card, inputs: list[NDArray[Any]], all_ways: list[Way], repeats: int) -> Iterator[Row]:
@@ -305,50 +334,41 @@ HEAD = (
 )
 
 
-def line(row: dict[str, Any]) -> str:
-    """One line of the table."""
-    cells = [
-        row["network"],
-        str(row["batch"]),
-        row["way"],
-        _shown(row["ms_median"], ".3f"),
-        _shown(row["ms_p95"], ".3f"),
-        _shown(row["per_s"], ".0f"),
-        _shown(row["ready_s"], ".2f"),
-        _shown(row["off_by"], ".2g"),
-        _shown(row["off_by_part"], ".2g"),
-        _cell(row["note"]),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
 def _shown(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _cell(text: str) -> str:
+def _shortened(text: str) -> str:
     text = text.replace("|", "/")
     return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}..."
 
 
-def about() -> dict[str, Any]:
-    """The machine and the versions.
+@dataclass(frozen=True)
+class About:
+    """The GPU, and what can be used of it."""
+
+    gpu: str | None
+    driver_cuda: tuple[int, int] | None
+    built_for_cuda: tuple[int, int] | None
+    providers: list[str]
+    no_cuda_because: str | None
+
+
+def about() -> About:
+    """The GPU of this machine.
 
     Raises:
         DeviceError: the driver hangs; whoever calls it would not come back.
     """
     smi = nvidia_smi()
     driver = find_driver()
-    return {
-        "machine": platform.platform(),
-        "cores": os.cpu_count(),
-        "gpu": smi[1] if smi else None,
-        "driver_cuda": driver.cuda if driver else None,
-        "onnxruntime": ort.__version__,
-        "built_for_cuda": built_for_cuda(),
-        "providers": ort.get_available_providers(),
-        "no_cuda_because": gpu_problem(),
-    }
+    return About(
+        gpu=smi[1] if smi else None,
+        driver_cuda=driver.cuda if driver else None,
+        built_for_cuda=built_for_cuda(),
+        providers=ort.get_available_providers(),
+        no_cuda_because=gpu_problem(),
+    )
 
 
 class Report:
@@ -356,46 +376,50 @@ class Report:
 
     Args:
         path: of the JSON file; None for none.
-        head: what the figures belong to.
+        about: what the figures belong to.
+        repeats: calls per figure.
     """
 
-    def __init__(self, path: Path | None, head: dict[str, Any]) -> None:
-        self._path = path
-        self._data: dict[str, Any] = {**head, "rows": []}
+    def __init__(self, path: Path | None, about: About, repeats: int) -> None:
+        self._path, self._about, self._repeats = path, about, repeats
+        self._rows: list[Figures] = []
 
     def add(self, row: Row) -> None:
         """Take a row and print its line."""
-        figures = row.figures()
-        self._data["rows"].append(figures)
-        print(line(figures), flush=True)
+        self._rows.append(row.figures())
+        print(self._rows[-1].line(), flush=True)
 
     def save(self) -> None:
         """Write the file."""
-        if self._path is not None:
-            write_run_json(self._path, self._data)
+        rows = [asdict(row) for row in self._rows]
+        write_figures(self._path, {**asdict(self._about), "repeats": self._repeats, "rows": rows})
 
 
 def _measure_all(options: argparse.Namespace, report: Report) -> None:
-    names = [*((name, "lifter") for name in options.lifter), (THUNDER, "detector"), (LIGHTNING, "detector")]
-    if (options.weights / f"{HEAVY}.onnx").is_file():  # the largest file, which not every copy holds
-        names.append((HEAVY, "detector"))
+    lifters, detectors = options.lifter or [DEFAULT_MODEL], options.detector or _detectors(options.weights)
     all_ways = ways(options.tensorrt)
-    for name, kind in names:
+    names: list[tuple[str, type[LifterCard] | type[DetectorCard]]] = [(name, LifterCard) for name in lifters]
+    for name, kind in names + [(name, DetectorCard) for name in detectors]:
         try:
             card = find_card(name, kind, options.weights)
-            for row in measure(card, inputs_of(card), all_ways, options.repeats):
+            for row in measure(card, inputs_of(card, options.batches), all_ways, options.repeats):
                 report.add(row)
         except Exception as error:  # the other networks are still worth measuring
             report.add(Row(name, 0, "-", note=_message(error)))
         report.save()
 
 
-def inputs_of(card: Card) -> list[NDArray[Any]]:
-    """One input per batch."""
-    if card.kind == "detector":
+def _detectors(weights: Path) -> list[str]:
+    """All that there are; the largest file is one that not every copy of the weights holds."""
+    return [THUNDER, LIGHTNING, *([HEAVY] if (weights / f"{HEAVY}.onnx").is_file() else [])]
+
+
+def inputs_of(card: LifterCard | DetectorCard, batches: Sequence[int]) -> list[NDArray[Any]]:
+    """One input per batch; detectors see one crop."""
+    if isinstance(card, DetectorCard):
         return [crop_of_walker(card)]
-    windows = windows_of_walker(card, max(BATCHES))
-    return [np.ascontiguousarray(windows[:batch]) for batch in BATCHES]
+    windows = windows_of_walker(card, max(batches))
+    return [np.ascontiguousarray(windows[:batch]) for batch in batches]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -404,27 +428,27 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         PoseStrideError: the JSON file can't be written, or the driver hangs.
     """
-    parser = argparse.ArgumentParser(prog="bench_gpu", description=(__doc__ or "").splitlines()[0])
+    parser = new_parser("bench_gpu", __doc__)
     parser.add_argument(
         "--lifter", action="append", metavar="NAME", help=f"may be given more than once (default: {DEFAULT_MODEL})"
     )
+    parser.add_argument("--detector", action="append", metavar="NAME", help="the same (default: all that there are)")
     parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, metavar="DIR", help="folder of the networks")
     parser.add_argument("--tensorrt", action="store_true", help="TensorRT, too; building engines takes minutes")
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=list(BATCHES), metavar="N", help="of lifters (default: 1 32)"
+    )
     parser.add_argument("--repeats", type=int, default=90, metavar="N", help="calls per figure (default: 90)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args(arguments)
-    if options.repeats < 1:
-        parser.error("--repeats must be at least 1")
-    options.lifter = options.lifter or [DEFAULT_MODEL]
+    if min(options.repeats, *options.batches) < 1:
+        parser.error("--repeats and --batches must be at least 1")
     head = about()
-    report = Report(options.json, {**head, "repeats": options.repeats})
+    report = Report(options.json, head, options.repeats)
     report.save()  # a file that can't be written shows now
-    print("\n".join(f"{key}: {value}" for key, value in head.items()) + f"\n\n{HEAD}", flush=True)
+    heading = {**asdict(machine()), **asdict(head)}
+    print("\n".join(f"{key}: {value}" for key, value in heading.items()) + f"\n\n{HEAD}", flush=True)
     _measure_all(options, report)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PoseStrideError as failure:
-        sys.exit(f"error: {failure}")
+    start(main)

@@ -1,4 +1,4 @@
-"""Speed beside MediaPipe Pose: 2D and 3D of one recording, frame by frame as in a live run.
+"""Speed beside MediaPipe Pose: 2D and 3D of one clip, frame by frame as in a live run.
 
     python -m benchmarks.bench_mediapipe [SOURCE] --mediapipe-python PYTHON [--json FILE]
 
@@ -7,11 +7,12 @@ MediaPipe are left out.
 
 All frames are decoded beforehand and shown to both sides alike, one at a time, as pictures that have just arrived
 (BGR). A row of ours is a detector, the repair of swapped sides, the lifter on one window per frame (this pass gives the
-settled pose, and with another of its outputs the provisional one) and smoothing; a row of MediaPipe is
-``mp.solutions.pose`` with tracking and smoothing on, the conversion to RGB that it needs included. Drawing:
-ours is the composed picture with skeleton and 3D panel; MediaPipe's is ``drawing_utils.draw_landmarks`` on the picture,
-with its own style. MediaPipe's 3D plot (``plot_landmarks``, a new figure of matplotlib per frame) is not made for live
-pictures and is left out. Decoding, and showing the picture in a window, are left out on both sides.
+settled pose of a frame, and with another of its outputs the preview of a newer one) and smoothing; a row of MediaPipe
+is ``mp.solutions.pose`` with tracking and smoothing on, the conversion to RGB that it needs included. Drawing: ours is
+the composed picture of the frame that has got its settled pose, with skeleton and 3D panel; MediaPipe's is
+``drawing_utils.draw_landmarks`` on the picture, with its own style. MediaPipe's 3D plot (``plot_landmarks``, a new
+figure of matplotlib per frame) is not made for live pictures and is left out. Decoding, and showing the picture in a
+window, are left out on both sides.
 
 Each round runs through all frames once per row and takes turns, ours, theirs, ours, so that whatever else the machine
 does hits all alike; odd rounds go backwards. Each run starts anew; its first frames, in which the person is searched
@@ -21,39 +22,33 @@ all threads together, ``frames/s`` the inverse of the mean time, ``3D %`` the sh
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
-import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 import cv2
 import numpy as np
-import onnxruntime
-from tqdm import tqdm
 
+from benchmarks.measuring import CLIP, CPU, new_parser, start, take_turns, write_figures
 from models.evaluation.mediapipe_process import INSTALL, NETWORKS, MediaPipeProcess
-from pipeline.commands.options import DEFAULT_MODEL
-from pipeline.detect import DETECTORS, create_detector
-from pipeline.errors import ConfigError, PoseStrideError
-from pipeline.export.run_json import write_run_json
-from pipeline.lift.onnx import OnnxLifter
+from pipeline.detect.create import DETECTORS, create_detector
+from pipeline.errors import ConfigError
+from pipeline.lift.create import DEFAULT_MODEL
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.windows import WindowLifter
 from pipeline.render.compose import Composer
-from pipeline.runtime import Device
-from pipeline.runtime.cards import Card, find_card
+from pipeline.render.status import Status
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.smooth.people import create_smoothing
 from pipeline.sources import SourceInfo, open_source
 from pipeline.track.swaps import SwapRepair
-from pipeline.types import Frame, Pose2D
+from pipeline.types import Frame, Person, Pose2D, Pose3D, Shown, Tier
 from pipeline.window.buffer import WindowBuffer, frame_step
 
-_CLIP = Path(__file__).resolve().parent.parent / "demo_videos" / "jumping_jacks.mp4"
-_CPU = Device("cpu")
 _WARM_UP_FRAMES = 20
 _SHOWN_HZ = 30.0
 _SMOOTH = "light"
@@ -86,24 +81,47 @@ class Row:
     draw: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of a row, over all rounds: milliseconds per frame, frames per second, share of frames with a 3D pose."""
+
+    name: str
+    draw: bool
+    ms_median: float
+    ms_p95: float
+    ms_mean: float
+    fps: float
+    cpu_ms_mean: float
+    found_percent: float
+    frames: int
+
+    def cells(self) -> str:
+        """Of the table."""
+        figures = self.ms_median, self.ms_p95, self.fps, self.cpu_ms_mean, self.found_percent
+        return "".join(f"{figure:>10.1f}" for figure in figures)
+
+
 @dataclass
 class Tally:
     """Steps of a row that count, over all rounds."""
 
+    row: Row
     steps: list[Step] = field(default_factory=list)
 
-    def figures(self) -> dict[str, Any]:
-        """Milliseconds per frame, frames per second, and the share of frames with a 3D pose."""
+    def figures(self) -> Figures:
+        """What the steps come to."""
         ms = np.array([step.ms for step in self.steps])
-        return {
-            "ms_median": float(np.median(ms)),
-            "ms_p95": float(np.percentile(ms, 95)),
-            "ms_mean": float(ms.mean()),
-            "fps": 1000 / float(ms.mean()),
-            "cpu_ms_mean": float(np.mean([step.cpu_ms for step in self.steps])),
-            "found_percent": 100 * float(np.mean([step.found for step in self.steps])),
-            "frames": len(self.steps),
-        }
+        return Figures(
+            name=self.row.name,
+            draw=self.row.draw,
+            ms_median=float(np.median(ms)),
+            ms_p95=float(np.percentile(ms, 95)),
+            ms_mean=float(ms.mean()),
+            fps=1000 / float(ms.mean()),
+            cpu_ms_mean=float(np.mean([step.cpu_ms for step in self.steps])),
+            found_percent=100 * float(np.mean([step.found for step in self.steps])),
+            frames=len(self.steps),
+        )
 
 
 class Ours:
@@ -116,36 +134,40 @@ class Ours:
         draw: compose the picture as well.
     """
 
-    def __init__(self, detector: str, card: Card, info: SourceInfo, draw: bool) -> None:
+    def __init__(self, detector: str, card: LifterCard, info: SourceInfo, draw: bool) -> None:
         size_px = (info.width_px, info.height_px)
-        self._detector, self._repair = create_detector(detector, _CPU), SwapRepair()
-        self._lifter = OnnxLifter(card, _CPU)
+        self._detector, self._repair = create_detector(detector, device=CPU), SwapRepair()
+        self._lifter = WindowLifter(OnnxNetwork(card, CPU))
+        spec, step = self._lifter.spec, frame_step(info.fps)
         self._buffer = WindowBuffer(
-            0,
-            self._lifter.window,
-            self._lifter.lookahead,
-            size_px,
-            step=frame_step(info.fps),
-            normalisation=self._lifter.normalisation,
+            0, spec.window, spec.lookahead, size_px, step=step, normalisation=spec.normalisation
         )
         self._smoothing = create_smoothing(_SMOOTH, live=True)
         self._composer = Composer(*size_px) if draw else None
+        self._waiting: deque[Frame] = deque()  # frames without a settled pose yet
 
     def __call__(self, frame: Frame) -> Step:
-        """All that a frame needs; what is drawn in 3D is the pose whose look-ahead has just passed."""
+        """All that a frame needs; what is drawn is the frame whose look-ahead has just passed."""
         # just arrived, as MediaPipe's comes through a pipe: in the processor's caches
         frame = Frame(frame.index, frame.time_s, frame.image.copy())
         started_s, cpu_s = time.perf_counter(), time.process_time()
         found = self._detector(frame)
         pose = self._repair(found[0] if found else Pose2D.missing(frame.index, frame.time_s))
-        windows = [due.window for due in self._buffer.push(pose) if due.window is not None]
-        lifted = self._lifter(windows)
+        ready = self._buffer.push(pose)
+        lifted = self._lifter([one.window for one in ready if one.window is not None])
         if self._smoothing is not None:
             (lifted,) = self._smoothing.push(lifted)
         if self._composer is not None:
-            self._composer.compose(frame, [pose], lifted, _SHOWN_HZ)
+            self._draw(self._composer, frame, [one.pose for one in ready], lifted)
         ms, cpu_ms = 1000 * (time.perf_counter() - started_s), 1000 * (time.process_time() - cpu_s)
         return Step(ms, cpu_ms, bool(lifted))
+
+    def _draw(self, composer: Composer, frame: Frame, poses: list[Pose2D], lifted: list[Pose3D]) -> None:
+        self._waiting.append(composer.shrink(frame))
+        solid = {pose.frame_index: pose for pose in lifted}
+        for pose in poses:
+            person = Person(pose, solid.get(pose.frame_index) or Pose3D.missing(pose.frame_index, pose.time_s))
+            composer.draw(Shown(self._waiting.popleft(), (person,), Tier.SETTLED), Status(_SHOWN_HZ))
 
     def close(self) -> None:
         """Release the detector."""
@@ -166,7 +188,7 @@ class Bench:
 
     frames: list[Frame]
     info: SourceInfo
-    card: Card
+    card: LifterCard
     warm_up: int
     mediapipe: MediaPipeProcess | None
 
@@ -205,96 +227,121 @@ def rows_of(detectors: Sequence[str], complexities: Sequence[int]) -> list[Row]:
     return [Row(side[0], side[1], draw) for pair in pairs for draw in (False, True) for side in pair if side]
 
 
-def measure(bench: Bench, rows: Sequence[Row], rounds: int) -> dict[Row, Tally]:
+def measure(bench: Bench, rows: Sequence[Row], rounds: int) -> list[Tally]:
     """Rounds over all rows, every other one backwards."""
-    tallies = {row: Tally() for row in rows}
-    quiet = not sys.stderr.isatty()
-    with tqdm(total=rounds * len(rows), unit="run", disable=quiet) as progress:
-        for number in range(rounds):
-            for row in rows if number % 2 == 0 else reversed(rows):
-                tallies[row].steps += bench.run(row)
-                progress.update()
-    return tallies
+    tallies = {row: Tally(row) for row in rows}
+    for row in take_turns(rows, rounds):
+        tallies[row].steps += bench.run(row)
+    return list(tallies.values())
 
 
 def decode(source: str, most: int) -> tuple[list[Frame], SourceInfo]:
-    """The first frames of a recording, at most so many.
+    """The first frames of a clip, at most so many.
 
     Raises:
         SourceError: it can't be read.
         ConfigError: it is live.
     """
-    with closing(open_source(source)) as opened:
+    with open_source(source) as opened:
         if opened.info.live:
-            raise ConfigError(f"{source} is live; both sides must see the same frames, so give a recording")
+            raise ConfigError("SOURCE", source, "is live; both sides must see the same frames, so give a clip")
         return list(itertools.islice(opened, most)), opened.info
 
 
-def table(figures: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[Figures]) -> str:
     """One line per model, without and with drawing; ours first."""
-    columns = (
-        ("ms_median", "median"),
-        ("ms_p95", "95 %"),
-        ("fps", "frames/s"),
-        ("cpu_ms_mean", "CPU ms"),
-        ("found_percent", "3D %"),
-    )
-    titles = "".join(f"{title:>10}" for _, title in columns)
+    titles = "".join(f"{title:>10}" for title in ("median", "95 %", "frames/s", "CPU ms", "3D %"))
     lines = [
         f"{'':<22}{'without drawing':^50}  {'with drawing':^50}".rstrip(),
         f"{'ms per frame':<22}{titles}  {titles}",
     ]
-    names = sorted(dict.fromkeys(row["name"] for row in figures), key=lambda name: not name.startswith("PoseStride"))
+    names = sorted(dict.fromkeys(row.name for row in rows), key=lambda name: not name.startswith("PoseStride"))
     for name in names:
-        plain, drawn = (next(row for row in figures if row["name"] == name and row["draw"] == d) for d in (False, True))
-        cells = ("".join(f"{row[key]:>10.1f}" for key, _ in columns) for row in (plain, drawn))
-        lines.append(f"{name:<22}" + "  ".join(cells))
+        plain, drawn = (next(row for row in rows if row.name == name and row.draw == draw) for draw in (False, True))
+        lines.append(f"{name:<22}{plain.cells()}  {drawn.cells()}")
     return "\n".join(lines)
 
 
-def _about(bench: Bench, theirs: dict[str, Any] | None, rounds: int) -> dict[str, Any]:
-    return {
-        "source": bench.info.name,
-        "width_px": bench.info.width_px,
-        "height_px": bench.info.height_px,
-        "frames_counted": (len(bench.frames) - bench.warm_up) * rounds,
-        "rounds": rounds,
-        "warm_up_frames": bench.warm_up,
-        "cores": os.cpu_count(),
-        "lifter": {"name": bench.card.name, "sha256": bench.card.sha256},
-        "threads": {
-            "onnxruntime": os.cpu_count(),
-            "opencv": cv2.getNumThreads(),
-            "mediapipe": "its default",
-            "mediapipe_opencv": theirs["opencv_threads"] if theirs else None,
-        },
-        "versions": {"onnxruntime": onnxruntime.__version__, "opencv": cv2.__version__},
-        "mediapipe": theirs,
-    }
+@dataclass(frozen=True)
+class Theirs:
+    """MediaPipe as it was started: versions of its packages, threads of its OpenCV, its networks."""
+
+    versions: dict[str, str]
+    opencv_threads: int
+    networks_sha256: dict[str, str]
 
 
-def _about_theirs(mediapipe: MediaPipeProcess, complexities: Sequence[int]) -> dict[str, Any]:
-    started = {NETWORKS[complexity]: mediapipe.start(complexity) for complexity in complexities}
-    first = next(iter(started.values()))
-    return {
-        "versions": first["versions"],
-        "opencv_threads": first["opencv_threads"],
-        "networks_sha256": {name: about["network_sha256"] for name, about in started.items()},
-    }
+@dataclass(frozen=True)
+class Weights:
+    """Which weights."""
+
+    name: str
+    sha256: str
 
 
-def _head(about: dict[str, Any]) -> str:
-    threads = about["threads"]
-    lines = [
-        f"{about['source']}, {about['width_px']}x{about['height_px']}; {about['rounds']} rounds, "
-        f"{about['frames_counted']} frames counted per row; {about['cores']} cores; lifter {about['lifter']['name']}",
-        f"threads: ours {threads['onnxruntime']} per model, OpenCV {threads['opencv']}; MediaPipe: its default",
-    ]
-    if about["mediapipe"] is None:
-        lines.append(f"MediaPipe is left out: --mediapipe-python names no interpreter that has it; {INSTALL}")
-    else:
-        lines[-1] += f" (version {about['mediapipe']['versions']['mediapipe']}), OpenCV {threads['mediapipe_opencv']}"
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Threads:
+    """As each takes them by default; MediaPipe does not say how many its networks take."""
+
+    onnxruntime: int | None
+    opencv: int
+    mediapipe_opencv: int | None
+
+
+@dataclass(frozen=True)
+class About:
+    """What the figures belong to."""
+
+    source: str
+    width_px: int
+    height_px: int
+    frames_counted: int
+    rounds: int
+    warm_up_frames: int
+    lifter: Weights
+    threads: Threads
+    mediapipe: Theirs | None
+
+    def head(self) -> str:
+        """Of the table."""
+        lines = [
+            f"{self.source}, {self.width_px}x{self.height_px}; {self.rounds} rounds, "
+            f"{self.frames_counted} frames counted per row; {self.threads.onnxruntime} cores; "
+            f"lifter {self.lifter.name}",
+            f"threads: ours {self.threads.onnxruntime} per model, OpenCV {self.threads.opencv}; MediaPipe: its default",
+        ]
+        if self.mediapipe is None:
+            lines.append(f"MediaPipe is left out: --mediapipe-python names no interpreter that has it; {INSTALL}")
+        else:
+            lines[-1] += f" (version {self.mediapipe.versions['mediapipe']}), OpenCV {self.mediapipe.opencv_threads}"
+        return "\n".join(lines)
+
+
+def about(bench: Bench, theirs: Theirs | None, rounds: int) -> About:
+    """What the figures of a bench belong to."""
+    return About(
+        source=bench.info.name,
+        width_px=bench.info.width_px,
+        height_px=bench.info.height_px,
+        frames_counted=(len(bench.frames) - bench.warm_up) * rounds,
+        rounds=rounds,
+        warm_up_frames=bench.warm_up,
+        lifter=Weights(bench.card.name, bench.card.sha256),
+        threads=Threads(os.cpu_count(), cv2.getNumThreads(), theirs.opencv_threads if theirs else None),
+        mediapipe=theirs,
+    )
+
+
+def started(mediapipe: MediaPipeProcess, complexities: Sequence[int]) -> Theirs:
+    """Try all networks: one that can't be downloaded shows at once.
+
+    Raises:
+        ConfigError: mediapipe is missing or can't load one of them.
+    """
+    found = {NETWORKS[complexity]: mediapipe.start(complexity) for complexity in complexities}
+    first = next(iter(found.values()))
+    networks = {name: answer["network_sha256"] for name, answer in found.items()}
+    return Theirs(first["versions"], first["opencv_threads"], networks)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -303,10 +350,8 @@ def main(arguments: list[str] | None = None) -> None:
     Raises:
         PoseStrideError: what went wrong.
     """
-    parser = argparse.ArgumentParser(prog="bench_mediapipe", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "source", nargs="?", default=str(_CLIP), metavar="SOURCE", help="a recording (default: a demo clip)"
-    )
+    parser = new_parser("bench_mediapipe", __doc__)
+    parser.add_argument("source", nargs="?", default=str(CLIP), metavar="SOURCE", help="a clip (default: one of ours)")
     parser.add_argument("--mediapipe-python", metavar="PYTHON", help="an interpreter that has mediapipe")
     parser.add_argument("--rounds", type=int, default=3, help="runs per row (default: 3)")
     parser.add_argument(
@@ -315,33 +360,27 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS), metavar="NAME")
     parser.add_argument("--complexities", type=int, nargs="+", choices=NETWORKS, default=list(NETWORKS), metavar="N")
     parser.add_argument("--model", default=DEFAULT_MODEL, help=f"our lifter (default: {DEFAULT_MODEL})")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args(arguments)
-    card = find_card(options.model, "lifter")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    card = find_card(options.model, LifterCard)
     frames, info = decode(options.source, options.frames)
-    warm_up = max(_WARM_UP_FRAMES, card.data["lookahead"] * frame_step(info.fps) + 1)
-    if len(frames) <= warm_up or options.rounds < 1:
-        raise ConfigError(
-            f"{len(frames)} frames and {options.rounds} rounds: at least {warm_up + 1} frames and 1 round are needed"
-        )
+    warm_up = max(_WARM_UP_FRAMES, card.lookahead * frame_step(info.fps) + 1)
+    if len(frames) <= warm_up:
+        raise ConfigError("SOURCE", options.source, f"gave {len(frames)} frames; at least {warm_up + 1} are needed")
     mediapipe = MediaPipeProcess(options.mediapipe_python) if options.mediapipe_python else None
     try:
-        # all networks are tried before the first run: one that can't be downloaded shows at once
-        theirs = _about_theirs(mediapipe, options.complexities) if mediapipe else None
+        theirs = started(mediapipe, options.complexities) if mediapipe else None
         bench = Bench(frames, info, card, warm_up, mediapipe)
         tallies = measure(bench, rows_of(options.detectors, options.complexities if mediapipe else ()), options.rounds)
     finally:
         if mediapipe is not None:
             mediapipe.close()
-    rows = [{"name": row.name, "draw": row.draw, **tally.figures()} for row, tally in tallies.items()]
-    about = _about(bench, theirs, options.rounds)
-    print(f"{_head(about)}\n{table(rows)}")
-    if options.json is not None:
-        write_run_json(options.json, {**about, "rows": rows})
+    rows = [tally.figures() for tally in tallies]
+    what = about(bench, theirs, options.rounds)
+    print(f"{what.head()}\n{table(rows)}")
+    write_figures(options.json, {**asdict(what), "rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PoseStrideError as failure:
-        sys.exit(f"error: {failure}")
+    start(main)

@@ -1,4 +1,6 @@
-"""Jitter and lag of the smoothing presets: ``python benchmarks/bench_smooth.py``.
+"""Jitter and lag of the smoothing presets.
+
+    python -m benchmarks.bench_smooth [--rates 30 60] [--people 6] [--json FILE]
 
 Jitter: synthetic people, keypoints disturbed as a detector disturbs them, lifted by the shipped model; all joints but
 the pelvis. Holding ``still``, in mm: ``std`` is the root mean square distance of a joint from its mean place, ``shake``
@@ -16,68 +18,67 @@ The presets are run as live (One Euro) and for files (zero phase); ``delay`` is 
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from models.data.keypoint_noise import DETECTOR_LIKE, add_noise
-from pipeline.lift.onnx import OnnxLifter
-from pipeline.runtime import Device
-from pipeline.runtime.cards import find_card
+from benchmarks import walker
+from benchmarks.measuring import CPU, new_parser, start, write_figures
+from pipeline.arrays import F32, F64
+from pipeline.lift.base import Lifter
+from pipeline.lift.create import DEFAULT_MODEL
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.windows import WindowLifter
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.skeletons import H36M_17
 from pipeline.smooth.people import create_smoothing
 from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.smooth.zero_phase import ZeroPhase
 from pipeline.sources.synthetic import SyntheticOptions, SyntheticSource
-from pipeline.types import Origin, Pose2D, Pose3D
+from pipeline.types import Pose3D
 from pipeline.window.buffer import WindowBuffer
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
-
 RATES_HZ = (30.0, 60.0)
-STILL_S = 8.0
-BODY_SHARE_OF_BOX = 0.9
-WALK_S = 6.0
+STILL_S, WALK_S = 8.0, 6.0
+LEAST_S = 1.5
+"""``shake`` needs more than the second of its mean."""
 JUMPS_M = (0.5, 0.05)
 SWINGS_M, SWING_HZ = (0.5, 0.1), 1.0
 Through = Callable[[list[Pose3D]], list[Pose3D]]
 
 
-def people_at(
-    lifter: OnnxLifter, rate_hz: float, people: int, seed: int, still: bool
-) -> list[tuple[list[Pose3D], F64]]:
-    """Lifted poses and the truth in mm [T, 17, 3] of people who hold still or walk, each seen from another side."""
-    frames = round((STILL_S if still else WALK_S) * rate_hz)
+@dataclass(frozen=True)
+class Person:
+    """Lifted poses of somebody, and the truth in mm [T, 17, 3]."""
+
+    poses: list[Pose3D]
+    truth_mm: F64
+
+
+def people_at(lifter: Lifter, rate_hz: float, frames: int, people: int, seed: int, still: bool) -> list[Person]:
+    """People who hold still or walk, each seen from another side."""
     rng = np.random.default_rng(seed)
     found = []
     for number in range(people):
         source = SyntheticSource(SyntheticOptions(frames=frames, fps=rate_hz, seed=seed * 1000 + number))
         shown = [0] * frames if still else list(range(frames))
-        xy = np.stack([source.truth_coco_px(index) for index in shown])[None]
+        xy = walker.keypoints_px(source, 1 if still else frames)[shown][None]
         truth_mm = np.stack([source.truth_xyz_m(index) for index in shown]).astype(np.float64) * 1000.0
-        body_px = (np.ptp(xy[..., 1], axis=2).max(1) / BODY_SHARE_OF_BOX).astype(np.float32)
-        rates = np.full(1, rate_hz, np.float32)
-        noisy, score = add_noise(xy, np.ones(xy.shape[:3], bool), body_px, rates, rng, DETECTOR_LIKE)
-        size = (source.info.width_px, source.info.height_px)
-        found.append((_lifted(lifter, noisy[0], score[0], rate_hz, size), truth_mm))
+        inside = np.ones(xy.shape[:3], bool)
+        noisy, score = walker.disturbed(xy, inside, walker.body_px(xy), rate_hz, rng)
+        size_px = (source.info.width_px, source.info.height_px)
+        found.append(Person(_lifted(lifter, noisy[0], score[0], rate_hz, size_px), truth_mm))
     return found
 
 
-def _lifted(lifter: OnnxLifter, xy_px: F32, score: F32, rate_hz: float, size_px: tuple[int, int]) -> list[Pose3D]:
-    buffer = WindowBuffer(0, lifter.window, lifter.lookahead, size_px, normalisation=lifter.normalisation)
+def _lifted(lifter: Lifter, xy_px: F32, score: F32, rate_hz: float, size_px: tuple[int, int]) -> list[Pose3D]:
+    spec = lifter.spec
+    buffer = WindowBuffer(0, spec.window, spec.lookahead, size_px, normalisation=spec.normalisation)
     due = []
     for n, (xy, s) in enumerate(zip(xy_px, score, strict=True)):
-        origin = np.where(s > 0, Origin.MEASURED, Origin.MISSING).astype(np.uint8)
-        due += buffer.push(Pose2D(n, n / rate_hz, 0, xy, s, np.zeros(4, np.float32), origin))
+        due += buffer.push(walker.pose(n, n / rate_hz, xy, s))
     due += buffer.finish()
     return lifter([one.window for one in due if one.window is not None])
 
@@ -102,17 +103,17 @@ class Jitter:
     cost_us: float
 
 
-def jitter_mm(people: list[tuple[list[Pose3D], F64]], rate_hz: float, through: Through) -> Jitter:
+def jitter_mm(people: list[Person], rate_hz: float, through: Through) -> Jitter:
     """Of poses of several people beside the truth."""
     std, shake, error, accel, cost_us = [], [], [], [], []
-    for poses, truth_mm in people:
+    for person in people:
         started_s = time.thread_time()
-        out = through(poses)
-        cost_us.append((time.thread_time() - started_s) / len(poses) * 1e6)
+        out = through(person.poses)
+        cost_us.append((time.thread_time() - started_s) / len(person.poses) * 1e6)
         xyz_mm = np.stack([pose.xyz_m for pose in out])[:, 1:].astype(np.float64) * 1000.0
         std.append(_mean_square(xyz_mm - xyz_mm.mean(0)))
         shake.append(_mean_square(_off_its_mean(xyz_mm, round(rate_hz / 2))))
-        error.append(np.linalg.norm(xyz_mm - truth_mm[:, 1:], axis=2).mean())
+        error.append(np.linalg.norm(xyz_mm - person.truth_mm[:, 1:], axis=2).mean())
         accel.append(mean_accel(xyz_mm))
     return Jitter(
         float(np.sqrt(np.mean(std))),
@@ -176,30 +177,53 @@ def swing_lag_ms(rate_hz: float, width_m: float, through: Through) -> tuple[floa
     return float(-np.angle(ratio) / (2 * np.pi * SWING_HZ) * 1000), float(abs(ratio) * 100)
 
 
-def row(
-    rate_hz: float,
-    name: str,
-    live: bool,
-    still: list[tuple[list[Pose3D], F64]],
-    walking: list[tuple[list[Pose3D], F64]],
-) -> str:
-    """One line of the table."""
+@dataclass(frozen=True)
+class Row:
+    """One preset at one frame rate, see the head of the file; of jumps and swings one value per width.
+
+    Attributes:
+        filter: 'One Euro' (live) or 'zero phase' (files); empty where nothing is smoothed.
+        jumps_ms: until half and nine tenths are done.
+        swings: delay in ms, and percent of the amplitude.
+    """
+
+    rate_hz: float
+    filter: str
+    preset: str
+    still: Jitter
+    walk: Jitter
+    jumps_ms: list[tuple[float, float]]
+    swings: list[tuple[float, float]]
+    delay_ms: float
+
+    def line(self) -> str:
+        """Of the table."""
+        jumps = "".join(f"{round(half) + 0:>8.0f}{round(most) + 0:>6.0f}" for half, most in self.jumps_ms)
+        swings = "".join(f"{round(lag, 1) + 0.0:>9.1f}{round(kept, 1) + 0.0:>7.1f}" for lag, kept in self.swings)
+        return (
+            f"{self.rate_hz:>4.0f}  {self.filter:<11}{self.preset:<7}"
+            f"{self.still.std:>7.1f}{self.still.shake:>7.1f}{self.still.accel:>7.2f}"
+            f"{self.walk.error:>9.1f}{self.walk.accel:>7.2f}{jumps}{swings}"
+            f"{self.delay_ms:>10.0f}{self.walk.cost_us:>9.0f}"
+        )
+
+
+def measure(rate_hz: float, name: str, live: bool, still: list[Person], walking: list[Person]) -> Row:
+    """All figures of a preset, as a live run uses it or as one for files does."""
     preset = find_preset(name)
 
     def through(poses: list[Pose3D]) -> list[Pose3D]:
         return smoothed(poses, name, live)
 
-    calm, walk = jitter_mm(still, rate_hz, through), jitter_mm(walking, rate_hz, through)
-    lags = [value for width_m in JUMPS_M for value in jump_lag_ms(rate_hz, width_m, through)]
-    swings = [value for width_m in SWINGS_M for value in swing_lag_ms(rate_hz, width_m, through)]
-    delay_ms = 0.0 if live or preset is None else ZeroPhase(preset).lookahead_s * 1000
-    kind = "" if preset is None else "One Euro" if live else "zero phase"
-    return (
-        f"{rate_hz:>4.0f}  {kind:<11}{name:<7}{calm.std:>7.1f}{calm.shake:>7.1f}{calm.accel:>7.2f}"
-        f"{walk.error:>9.1f}{walk.accel:>7.2f}"
-        + "".join(f"{round(value) + 0:>{width}.0f}" for value, width in zip(lags, (8, 6, 8, 6), strict=True))
-        + "".join(f"{round(value, 1) + 0.0:>{width}.1f}" for value, width in zip(swings, (9, 7, 9, 7), strict=True))
-        + f"{delay_ms:>10.0f}{walk.cost_us:>9.0f}"
+    return Row(
+        rate_hz,
+        "" if preset is None else "One Euro" if live else "zero phase",
+        name,
+        jitter_mm(still, rate_hz, through),
+        jitter_mm(walking, rate_hz, through),
+        [jump_lag_ms(rate_hz, width_m, through) for width_m in JUMPS_M],
+        [swing_lag_ms(rate_hz, width_m, through) for width_m in SWINGS_M],
+        0.0 if live or preset is None else ZeroPhase(preset).lookahead_s * 1000,
     )
 
 
@@ -218,23 +242,42 @@ def head() -> str:
     )
 
 
-def main() -> None:
-    """Parse the options, measure, print the table."""
-    parser = argparse.ArgumentParser(description="Jitter and lag of the smoothing presets.")
-    parser.add_argument("--model", default="lift-27", help="lifter that makes the jitter, default %(default)s")
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the options, measure, print the table.
+
+    Raises:
+        PoseStrideError: the model is missing, or the figures can't be written.
+    """
+    parser = new_parser("bench_smooth", __doc__)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="lifter that makes the jitter, default %(default)s")
+    parser.add_argument("--rates", type=float, nargs="+", default=list(RATES_HZ), metavar="HZ", help="default: 30 60")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS), help="default: all")
     parser.add_argument("--people", type=int, default=6, help="people per measurement, default %(default)s")
+    parser.add_argument("--still", type=float, default=STILL_S, metavar="S", help="seconds, default %(default)g")
+    parser.add_argument("--walk", type=float, default=WALK_S, metavar="S", help="seconds, default %(default)g")
     parser.add_argument("--seed", type=int, default=1, help="of all choices, default %(default)s")
-    options = parser.parse_args()
-    lifter = OnnxLifter(find_card(options.model, "lifter"), Device("cpu"), threads=1)
+    options = parser.parse_args(arguments)
+    if min(options.still, options.walk) < LEAST_S:
+        parser.error(f"--still and --walk must be at least {LEAST_S} s")
+    lifter = WindowLifter(OnnxNetwork(find_card(options.model, LifterCard), CPU, threads=1))
+    presets = [name for name in options.presets if name != "off"]
+    chosen = [("off", True)] if "off" in options.presets else []
+    chosen += [(name, live) for live in (True, False) for name in presets]
+    rows, truth_accel_mm = [], {}
     print(head())
-    for rate_hz in RATES_HZ:
-        still = people_at(lifter, rate_hz, options.people, options.seed, still=True)
-        walking = people_at(lifter, rate_hz, options.people, options.seed, still=False)
-        truth = np.mean([mean_accel(truth_mm[:, 1:]) for _, truth_mm in walking])
+    for rate_hz in options.rates:
+        still, walking = (
+            people_at(lifter, rate_hz, round(length_s * rate_hz), options.people, options.seed, holds_still)
+            for length_s, holds_still in ((options.still, True), (options.walk, False))
+        )
+        truth = truth_accel_mm[rate_hz] = float(np.mean([mean_accel(one.truth_mm[:, 1:]) for one in walking]))
         print(f"{rate_hz:>4.0f}  {'truth':<18}{0:>7.1f}{0:>7.1f}{0:>7.2f}{0:>9.1f}{truth:>7.2f}")
-        for name, live in [("off", True), *((n, live) for live in (True, False) for n in PRESETS if n != "off")]:
-            print(row(rate_hz, name, live, still, walking), flush=True)
+        for name, live in chosen:
+            rows.append(measure(rate_hz, name, live, still, walking))
+            print(rows[-1].line(), flush=True)
+    figures = {"jumps_m": JUMPS_M, "swings_m": SWINGS_M, "truth_accel_mm": truth_accel_mm}
+    write_figures(options.json, {**figures, "rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

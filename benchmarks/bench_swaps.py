@@ -1,4 +1,6 @@
-"""Left/right swaps before and after their repair: ``python benchmarks/bench_swaps.py [--data FILE]``.
+"""Left/right swaps before and after their repair.
+
+    python -m benchmarks.bench_swaps [--data FILE] [--rates 15 30 60] [--tracks 60] [--json FILE]
 
 Tracks with a known truth are projected, disturbed as a detector disturbs them, and swapped in bursts; then they pass
 ``pipeline.track.swaps.SwapRepair`` frame by frame. The motion is that of the synthetic walker, or of a motion capture
@@ -13,29 +15,23 @@ truth, in percent of the body's height. ``false`` is the share of joints that ar
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
+from benchmarks import walker
+from benchmarks.measuring import new_parser, start, write_figures
 from models.data.bodies import rotate
 from models.data.cameras import random_views
-from models.data.keypoint_noise import DETECTOR_LIKE, add_noise
 from models.data.mocap import COCO_OF_MOCAP, Mocap, load_mocap
+from pipeline.arrays import F32, Bools
 from pipeline.skeletons import COCO_17
 from pipeline.sources.synthetic import SyntheticOptions, SyntheticSource
 from pipeline.track.swaps import SwapRepair
-from pipeline.types import Origin, Pose2D
-
-F32 = NDArray[np.float32]
-Bools = NDArray[np.bool_]
+from pipeline.types import Origin
 
 RATES_HZ = (15, 30, 60)
 KINDS = ("arms", "legs", "all", "turn")
@@ -43,7 +39,6 @@ TRACK_S = 6.0
 BURST_FRAMES = (1, 20)
 BURST_EVERY_S = 2.0
 VISIBLE = 0.03
-BODY_SHARE_OF_BOX = 0.9
 _PAIRS = np.array(COCO_17.pairs)
 _PAIRS_OF_KIND = {"arms": [3, 4], "legs": [5, 6, 7], "all": list(range(8)), "turn": list(range(8))}
 
@@ -72,7 +67,7 @@ def mocap_tracks(mocap: Mocap, rate_hz: float, count: int, seed: int) -> list[Tr
     rng = np.random.default_rng(seed)
     frames = round(TRACK_S * rate_hz)
     people = np.unique(mocap.subjects)
-    windows = []
+    windows: list[F32] = []
     while len(windows) < count:
         own = np.flatnonzero(mocap.subjects == rng.choice(people))
         clip = mocap.clip_m(int(rng.choice(own)))
@@ -104,15 +99,13 @@ def walker_tracks(rate_hz: float, count: int, seed: int) -> list[Track]:
     tracks = []
     for number in range(count):
         source = SyntheticSource(SyntheticOptions(frames=frames, fps=rate_hz, seed=1000 * seed + number))
-        tracks.append(np.stack([source.truth_coco_px(index) for index in range(frames)]))
+        tracks.append(walker.keypoints_px(source, frames))
     xy = np.stack(tracks)
-    body = (np.ptp(xy[..., 1], axis=2).max(1) / BODY_SHARE_OF_BOX).astype(np.float32)
-    return _detected(xy, np.ones(xy.shape[:3], bool), body, rate_hz, np.random.default_rng(seed))
+    return _detected(xy, np.ones(xy.shape[:3], bool), walker.body_px(xy), rate_hz, np.random.default_rng(seed))
 
 
 def _detected(xy_px: F32, inside: Bools, body_px: F32, rate_hz: float, rng: np.random.Generator) -> list[Track]:
-    rates = np.full(len(xy_px), rate_hz, np.float32)
-    noisy, score = add_noise(xy_px, inside, body_px, rates, rng, DETECTOR_LIKE)
+    noisy, score = walker.disturbed(xy_px, inside, body_px, rate_hz, rng)
     return [Track(*values, rate_hz=rate_hz) for values in zip(xy_px, noisy, score, map(float, body_px), strict=True)]
 
 
@@ -120,8 +113,8 @@ def bursts(track: Track, kind: str, rng: np.random.Generator) -> Bools:
     """Which pairs are swapped when: bool [T, 8]."""
     frames = len(track.xy_px)
     swapped = np.zeros((frames, len(_PAIRS)), bool)
-    for start, length in _turns(track, rng) if kind == "turn" else _anywhere(track, rng):
-        swapped[start : start + length, _PAIRS_OF_KIND[kind]] = True
+    for begin, length in _turns(track, rng) if kind == "turn" else _anywhere(track, rng):
+        swapped[begin : begin + length, _PAIRS_OF_KIND[kind]] = True
     return swapped
 
 
@@ -154,7 +147,9 @@ def repaired(track: Track) -> tuple[F32, Bools, float]:
     """Keypoints [T, 17, 2] after the repair, which joints it marked [T, 17], and microseconds per frame."""
     repair = SwapRepair()
     xy, marked = np.empty_like(track.xy_px), np.zeros(track.score.shape, bool)
-    poses = [_pose(track, index) for index in range(len(xy))]
+    poses = [
+        walker.pose(n, n / track.rate_hz, *seen) for n, seen in enumerate(zip(track.xy_px, track.score, strict=True))
+    ]
     started = time.perf_counter()
     results = [repair(pose) for pose in poses]
     spent_us = (time.perf_counter() - started) / len(xy) * 1e6
@@ -163,14 +158,28 @@ def repaired(track: Track) -> tuple[F32, Bools, float]:
     return xy, marked, spent_us
 
 
-def _pose(track: Track, index: int) -> Pose2D:
-    seen = track.score[index] > 0
-    if not seen.any():
-        return Pose2D.missing(index, index / track.rate_hz)
-    xy = np.where(seen[:, None], track.xy_px[index], np.nan).astype(np.float32)
-    box = np.concatenate([np.nanmin(xy, 0), np.nanmax(xy, 0)]).astype(np.float32)
-    origin = np.where(seen, Origin.MEASURED, Origin.MISSING).astype(np.uint8)
-    return Pose2D(index, index / track.rate_hz, 0, xy, track.score[index], box, origin)
+@dataclass(frozen=True)
+class Row:
+    """One kind of bursts at one frame rate, see the head of the file; ``spent_us`` per frame."""
+
+    rate_hz: float
+    bursts: str
+    tracks: int
+    swapped_before_percent: float
+    swapped_after_percent: float
+    error_before_percent: float
+    error_after_percent: float
+    exchanged_percent: float
+    spent_us: float
+
+    def line(self) -> str:
+        """Of the table."""
+        return (
+            f"{self.rate_hz:>6g}{self.bursts:>8}"
+            f"{self.swapped_before_percent:>10.2f}{self.swapped_after_percent:>10.2f}"
+            f"{self.error_before_percent:>10.2f}{self.error_after_percent:>10.2f}"
+            f"{self.exchanged_percent:>11.2f}{self.spent_us:>8.0f}"
+        )
 
 
 @dataclass
@@ -190,7 +199,7 @@ class Tally:
         """Swap a track, repair it, count."""
         before = replace(clean, xy_px=exchanged(clean.xy_px, swapped), score=exchanged(clean.score, swapped))
         after, marked, spent_us = repaired(before)
-        seen = (clean.score[:, _PAIRS] > 0).all(2)
+        seen = np.asarray((clean.score[:, _PAIRS] > 0).all(2))
         apart = np.linalg.norm(clean.truth_px[:, _PAIRS[:, 0]] - clean.truth_px[:, _PAIRS[:, 1]], axis=-1)
         counts = seen & (apart >= VISIBLE * clean.body_px)
         wrong = (after[:, _PAIRS[:, 0]] != clean.xy_px[:, _PAIRS[:, 0]]).any(-1)
@@ -199,7 +208,7 @@ class Tally:
         self.swapped_after += 2 * int((wrong & counts).sum())
         self.error_before += self._error(before.xy_px, clean, counts)
         self.error_after += self._error(after, clean, counts)
-        self.marked += int(marked[:, _PAIRS].all(2)[counts].sum()) * 2
+        self.marked += 2 * int(np.asarray(marked[:, _PAIRS].all(2))[counts].sum())
         self.spent_us += spent_us
         self.tracks += 1
 
@@ -208,17 +217,20 @@ class Tally:
         distance = np.linalg.norm(xy_px - clean.truth_px, axis=-1)[:, _PAIRS].sum(2)
         return float(np.where(counts, distance, 0).sum() / clean.body_px * 100)
 
-    def row(self) -> list[float]:
-        """Percent swapped before and after, error before and after, percent marked, microseconds."""
+    def row(self, rate_hz: float, kind: str) -> Row:
+        """Shares and means."""
         joints = max(self.joints, 1)
-        return [
+        return Row(
+            rate_hz,
+            kind,
+            self.tracks,
             100 * self.swapped_before / joints,
             100 * self.swapped_after / joints,
             self.error_before / joints,
             self.error_after / joints,
             100 * self.marked / joints,
             self.spent_us / max(self.tracks, 1),
-        ]
+        )
 
 
 def measure(tracks: list[Track], kind: str | None, seed: int) -> Tally:
@@ -232,26 +244,34 @@ def measure(tracks: list[Track], kind: str | None, seed: int) -> Tally:
     return tally
 
 
-def main() -> None:
-    """Parse the options, measure, print the table."""
-    parser = argparse.ArgumentParser(description="Left/right swaps before and after their repair.")
-    parser.add_argument("--data", type=Path, help="motion capture file; the synthetic walker without it")
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the options, measure, print the table.
+
+    Raises:
+        PoseStrideError: the data can't be read, or the figures can't be written.
+    """
+    parser = new_parser("bench_swaps", __doc__)
+    parser.add_argument("--data", type=Path, metavar="FILE", help="motion capture; the synthetic walker without it")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=list(RATES_HZ), metavar="HZ", help="default: 15 30 60"
+    )
     parser.add_argument("--tracks", type=int, default=60, help="tracks per frame rate, default %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="of all choices, default %(default)s")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     mocap = load_mocap(options.data) if options.data else None
     print(f"{'':>6}{'':>8}{'swapped joints %':>20}{'error, % of body':>20}{'exchanged':>11}{'us per':>8}")
     print(f"{'Hz':>6}{'bursts':>8}{'before':>10}{'after':>10}{'before':>10}{'after':>10}{'%':>11}{'frame':>8}")
-    for rate_hz in RATES_HZ:
+    rows = []
+    for rate_hz in options.rates:
         if mocap is not None:
             tracks = mocap_tracks(mocap, rate_hz, options.tracks, options.seed)
         else:
             tracks = walker_tracks(rate_hz, options.tracks, options.seed)
         for kind in (None, *KINDS):
-            row = measure(tracks, kind, options.seed).row()
-            cells = f"{row[0]:>10.2f}{row[1]:>10.2f}{row[2]:>10.2f}{row[3]:>10.2f}{row[4]:>11.2f}{row[5]:>8.0f}"
-            print(f"{rate_hz:>6}{kind or 'none':>8}{cells}")
+            rows.append(measure(tracks, kind, options.seed).row(rate_hz, kind or "none"))
+            print(rows[-1].line(), flush=True)
+    write_figures(options.json, {"rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -81,9 +81,17 @@ def lifter_of(
         ConfigError: there is no such quality.
         ModelError, DeviceError: as for ``OnnxNetwork``.
     """
-    way = find_quality(quality)
     # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
-    network: Network = OnnxNetwork(card, device, threads or (1 if card.window <= _SHORT_WINDOW else 0))
+    return lifter_on(OnnxNetwork(card, device, threads or (1 if card.window <= _SHORT_WINDOW else 0)), quality, refiner)
+
+
+def lifter_on(network: Network, quality: str = STANDARD, refiner: Refiner | None = None) -> Lifter:
+    """A lifter of this quality on a network that is loaded already.
+
+    Raises:
+        ConfigError: there is no such quality.
+    """
+    way = find_quality(quality)
     lifter = WindowLifter(Mirrored(network) if way.mirror else network, refiner)
     return OverlapLifter(lifter) if way.overlap else lifter
 

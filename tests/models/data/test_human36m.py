@@ -108,7 +108,7 @@ def test_coco_keypoints_are_converted(folder: Path) -> None:
         for s, actions in SMALL.items()
     }
     path = folder / "data_2d_h36m_coco.npz"
-    np.savez_compressed(path, positions_2d=views, metadata=metadata_of(COCO_17))
+    np.savez_compressed(path, positions_2d=views, metadata=metadata_of(COCO_17))  # type: ignore[arg-type]
     sequence = load_human36m(folder / "data_3d_h36m.npz", path)[1]
     expected, _ = coco17_to_h36m17(views["S9"]["Walking"][1], np.ones((6, 17), np.float32))
     assert (sequence.xy_px == expected).all()
@@ -147,7 +147,7 @@ def test_a_third_of_the_data() -> None:
 def test_what_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no subject S1; it has S9, S11"):
         load(folder, subjects=("S1",))
-    with pytest.raises(ConfigError, match="no subject 'S2' with a camera"):
+    with pytest.raises(ConfigError, match=r"Human3\.6M: no subject 'S2'; there are S1"):
         load(folder, subjects=("S2",))
     with pytest.raises(ConfigError, match="no action 'Dancing'"):
         load(folder, actions=("Dancing",))
@@ -193,13 +193,13 @@ def test_damaged_2d_files_are_named(folder: Path, change, message: str) -> None:
     ],
 )
 def test_damaged_3d_files_are_named(folder: Path, points: object, message: str) -> None:
-    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d={"S9": {"Walking": points}, "S11": {}})
+    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d={"S9": {"Walking": points}, "S11": {}})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=message):
         load(folder)
 
 
 @pytest.mark.parametrize("positions", [[1, 2], {"S9": [1, 2]}, {"S9": 3}, np.array([None, 1], object)])
 def test_other_things_than_subjects_are_named(folder: Path, positions: object) -> None:
-    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=positions)
+    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=positions)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"expected a dictionary|not a dictionary of subjects"):
         load(folder)

@@ -26,10 +26,10 @@ def test_what_numpy_writes_comes_back(tmp_path: Path) -> None:
         "fortran": np.asfortranarray(np.ones((2, 3))),
     }
     path = tmp_path / "file.npz"
-    np.savez_compressed(path, positions=value, other={"x": 1})
+    np.savez_compressed(path, positions=value, other={"x": 1})  # type: ignore[arg-type]
     found = read_objects(path, ("positions", "other"))
     assert found["other"] == {"x": 1}
-    assert (found["positions"]["S9"]["Walking 1"] == value["S9"]["Walking 1"]).all()
+    assert (found["positions"]["S9"]["Walking 1"] == value["S9"]["Walking 1"]).all()  # type: ignore[index]
     assert found["positions"]["numbers"] == value["numbers"] and found["positions"]["order"] == {"a": 1}
     assert (found["positions"]["fortran"] == 1).all()
 
@@ -50,7 +50,7 @@ def test_any_pickle_protocol_and_numpy(tmp_path: Path, protocol: int, core: byte
 
 def test_code_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    np.savez(tmp_path / "file.npz", positions={"S1": _Harmful()})
+    np.savez(tmp_path / "file.npz", positions={"S1": _Harmful()})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"mkdir, which pose data never needs"):
         read_objects(tmp_path / "file.npz", ("positions",))
     assert not (tmp_path / "harmed").exists()
@@ -68,7 +68,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_objects(path, ("positions",))
     with pytest.raises(ConfigError, match="array of float64"):
         read_objects(path, ("joints",))
-    np.savez_compressed(path, positions={"S1": np.random.default_rng(0).normal(size=1000)})
+    np.savez_compressed(path, positions={"S1": np.random.default_rng(0).normal(size=1000)})  # type: ignore[arg-type]
     whole = path.read_bytes()
     path.write_bytes(whole[:2000] + bytes(500) + whole[2500:])
     with pytest.raises(ConfigError, match="can't be read"):

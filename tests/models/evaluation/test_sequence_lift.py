@@ -97,7 +97,7 @@ def test_refinement_with_the_true_distance() -> None:
     with torch.no_grad():
         for parameter in refine.parameters():
             parameter.zero_()
-        refine.blend[3].bias.fill_(-100.0)
+        refine.blend[3].bias.fill_(-100.0)  # type: ignore[operator]
     lift = WholeSequences(network(lambda keypoints: wrong), H36M_17, refine=refine)
     assert lift(sequence) == pytest.approx(sequence.relative_m, abs=1e-4)
 

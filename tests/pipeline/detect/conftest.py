@@ -1,7 +1,12 @@
-"""Models are loaded once; each test gets detectors that have seen nothing yet."""
+"""Models are loaded once; each test gets detectors that have seen nothing yet.
+
+A network has no memory: of the same crop of the same picture it is asked once for all tests. What remembers (search,
+follower, ``SinglePerson``) is new in each test.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +16,8 @@ import pytest
 
 from pipeline.arrays import U8
 from pipeline.detect.blazepose import BlazePose
+from pipeline.detect.crops import Crop
+from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.movenet import LIGHTNING, THUNDER, MoveNet, MoveNetFollower, MoveNetSearch
 from pipeline.detect.single_person import Follower, SinglePerson
 from pipeline.runtime import parse_device
@@ -19,19 +26,51 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 CPU = parse_device("cpu")
 
 
+def _key(image: U8, crop: Crop) -> tuple[object, ...]:
+    return image.shape, hashlib.sha256(image.tobytes()).digest(), crop
+
+
+class RememberedMoveNet(MoveNet):
+    """Runs once for each crop of each picture."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, CPU, 1)
+        self._found: dict[tuple[object, ...], Keypoints] = {}
+
+    def __call__(self, image: U8, crop: Crop) -> Keypoints:
+        key = _key(image, crop)
+        if key not in self._found:
+            self._found[key] = super().__call__(image, crop)
+        return self._found[key]
+
+
+class RememberedBlazePose(BlazePose):
+    """Runs once for each crop of each picture."""
+
+    def __init__(self) -> None:
+        super().__init__(CPU, 1)
+        self._found: dict[tuple[object, ...], tuple[Keypoints, Crop] | None] = {}
+
+    def read(self, image: U8, crop: Crop) -> tuple[Keypoints, Crop] | None:
+        key = _key(image, crop)
+        if key not in self._found:
+            self._found[key] = super().read(image, crop)
+        return self._found[key]
+
+
 @pytest.fixture(scope="session")
 def thunder() -> MoveNet:
-    return MoveNet(THUNDER, CPU, 1)
+    return RememberedMoveNet(THUNDER)
 
 
 @pytest.fixture(scope="session")
 def lightning() -> MoveNet:
-    return MoveNet(LIGHTNING, CPU, 1)
+    return RememberedMoveNet(LIGHTNING)
 
 
 @pytest.fixture(scope="session")
 def blazepose() -> BlazePose:
-    return BlazePose(CPU, 1)
+    return RememberedBlazePose()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.helpers.stand_ins import rows_of
 
 
 def pose3d(index: int, track: int = 0, settled: bool = True) -> Pose3D:
-    xyz = (np.arange(51, dtype=np.float32).reshape(17, 3) - 3 * index) / 100
+    xyz = (np.arange(51, dtype=np.float32).reshape(17, 3) - 3 * index) / np.float32(100)
     origin = np.full(17, Origin.MEASURED, np.uint8)
     origin[3] = Origin.SWAP_REPAIRED
     return Pose3D(track, index, index / 30, xyz, np.linspace(0, 1, 17, dtype=np.float32), origin, settled)

@@ -37,7 +37,10 @@ def test_a_full_disk_takes_back_the_half_row(tmp_path: Path) -> None:
     file.append(b"one\n")
     file._file = FullDisk(file._file, room=6)  # type: ignore[assignment]
     file.append(b"two\n")
-    with pytest.raises(ExportError, match=r"a\.csv: the disk is full: free some space or choose another folder.*rows written so far are kept"):
+    with pytest.raises(
+        ExportError,
+        match=r"a\.csv: the disk is full: free some space or choose another folder.*rows written so far are kept",
+    ):
         file.append(b"three\n")
     file.close()
     assert (tmp_path / "a.csv").read_bytes() == b"one\ntwo\n"
@@ -85,6 +88,8 @@ def test_prepare_output_keeps_existing_results(tmp_path: Path, name: str) -> Non
 def test_prepare_output_ignores_files_of_others(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     prepare_output(tmp_path, ["poses3d.csv"], overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("below", [".", "deeper"])

@@ -10,7 +10,6 @@ from pipeline.runtime.cards import (
     Card,
     DetectorCard,
     LifterCard,
-    RefinerCard,
     file_sha256,
     find_card,
     list_cards,

@@ -68,7 +68,7 @@ def test_another_size_is_fitted_in_without_distortion(tmp_path: Path) -> None:
     _, second = list(source)
     assert second.image.shape == (96, 128, 3)
     assert second.image[48, 64].tolist() == [200] * 3
-    lit = (second.image > 100).all(-1)
+    lit = np.asarray((second.image > 100).all(-1))
     assert (lit.any(0).sum(), lit.any(1).sum()) == (96, 96)
     assert "50x50" in source.warnings[0]
 

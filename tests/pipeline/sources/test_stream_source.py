@@ -6,8 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -156,7 +158,7 @@ def test_rtsp_ends(end: str) -> None:
 
 @pytest.mark.parametrize("kind", ["mjpeg", "rtsp"])
 def test_a_stream_that_falls_silent_is_an_error_after_its_frames(kind: str) -> None:
-    seen = []
+    seen: list[int] = []
     with _server(kind, frames=12, end="stall") as address:
         source = StreamSource(address, options=QUICK)
         with pytest.raises(SourceError, match=r"(nothing came in time|no pictures).*`reconnect`"):
@@ -198,12 +200,17 @@ def test_a_server_that_was_away_comes_back_at_its_address() -> None:
         source = StreamSource(f"{address}/mjpeg", options=AGAIN)
         frames = iter(source)
         taken = [next(frames) for _ in range(10)]
-    states = []
+    states: list[str] = []
     rest: list[Frame] = []
     taker = threading.Thread(target=lambda: rest.extend(next(frames) for _ in range(5)))
     taker.start()
     assert wait_until(lambda: source.state.phase is LivePhase.RECONNECTING)
-    assert wait_until(lambda: states.append(source.state.message) or "attempt 3" in states[-1])
+
+    def third_attempt() -> bool:
+        states.append(source.state.message)
+        return "attempt 3" in states[-1]
+
+    assert wait_until(third_attempt)
     with http_video(Plan(), port):
         taker.join(10)
         assert len(rest) == 5
@@ -269,7 +276,12 @@ def test_close_from_another_thread_ends_a_waiting_reader_at_once(kind: str) -> N
         for _ in range(10):
             next(frames)
         ended = threading.Event()
-        waiting = threading.Thread(target=lambda: (list(frames), ended.set()))
+
+        def take_the_rest() -> None:
+            list(frames)
+            ended.set()
+
+        waiting = threading.Thread(target=take_the_rest)
         waiting.start()
         time.sleep(0.1)
         asked_s = time.monotonic()
@@ -304,7 +316,7 @@ def test_recording_whose_server_breaks_off(tmp_path: Path) -> None:
     with http_video(plan) as address:
         source = open_source(f"{address}/clip.mp4", live=PATIENT)
         plan.cut_bytes = path.stat().st_size // 2
-        seen = []
+        seen: list[int] = []
         with pytest.raises(SourceError, match=r"broke off after \d+ frames"):
             seen.extend(read_number(frame.image) for frame in source)
         assert 10 < len(seen) < 90 and seen == list(range(len(seen)))
@@ -385,7 +397,7 @@ def test_public_names() -> None:
     assert public_name("http://c/mail@home?to=a@b") == "http://c/mail@home?to=a@b"
 
 
-def _server(kind: str, **plan: object):
+def _server(kind: str, **plan: Any) -> AbstractContextManager[str]:
     """Either server, and the address of its stream."""
     if kind == "rtsp":
         return rtsp_video(RtspPlan(**plan))

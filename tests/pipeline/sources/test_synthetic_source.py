@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions, parse_options
 from pipeline.sources.walker import STATURE_M, Walk, body_points
 
-SMALL = {"width_px": 320, "height_px": 180}
+SMALL: dict[str, Any] = {"width_px": 320, "height_px": 180}
 
 
 def test_same_seed_same_pictures_other_seed_others() -> None:

@@ -6,24 +6,26 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.lift.onnx import BATCH, OnnxLifter
+from pipeline.lift.base import LifterSpec
+from pipeline.lift.network import Mirrored, OnnxNetwork
+from pipeline.lift.windows import BATCH, WindowLifter
 from pipeline.place.scale import height_scale, scaled
 from pipeline.runtime import Device
-from pipeline.runtime.cards import find_card
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.skeletons import H36M_17
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Window
 from pipeline.window.buffer import WindowBuffer
-from tests.helpers.networks import StandInModel, card_of
+from tests.helpers.networks import FunctionNetwork, card_of, showing
 from tests.helpers.stand_ins import pose2d
 
 FRAMES = 40
 
 
 @pytest.fixture(scope="module")
-def lifter() -> OnnxLifter:
-    return OnnxLifter(find_card("lift-27", "lifter"), Device("cpu"), threads=1)
+def lifter() -> WindowLifter:
+    return WindowLifter(OnnxNetwork(find_card("lift-27", LifterCard), Device("cpu"), threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +78,15 @@ def test_the_view_is_turned_back_to_the_camera(lifter, windows) -> None:
 
 
 def test_an_unknown_normalisation_is_refused() -> None:
-    card = find_card("lift-27", "lifter")
+    card = find_card("lift-27", LifterCard)
     with pytest.raises(ModelError, match="expects 'by moonlight'"):
-        OnnxLifter(replace(card, data={**card.data, "normalisation": "by moonlight"}), Device("cpu"))
+        OnnxNetwork(replace(card, normalisation="by moonlight"), Device("cpu"))
+
+
+def test_the_spec_and_the_models_are_those_of_the_card(lifter) -> None:
+    assert lifter.spec == LifterSpec(27, 13, "person-view", previews=True)
+    loaded = lifter.models["lifter"]
+    assert (loaded.name, loaded.provider) == ("lift-27", "CPUExecutionProvider") and len(loaded.sha256) == 64
 
 
 def test_height_gives_metric_scale(lifter, windows) -> None:
@@ -105,45 +113,43 @@ def uneven(keypoints: np.ndarray) -> np.ndarray:
 LEFT_WRIST, RIGHT_WRIST = H36M_17.index("l_wrist"), H36M_17.index("r_wrist")
 
 
-def flip_lifter(monkeypatch, function, flip: bool, channels: int = 3) -> OnnxLifter:
-    monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
-
+def network_of(function, channels: int = 3) -> FunctionNetwork:
     def network(keypoints: np.ndarray) -> list[np.ndarray]:
         assert keypoints.shape[-1] == channels
         full = np.concatenate([keypoints, np.ones((*keypoints.shape[:-1], 3 - channels), np.float32)], -1)
         sequence = function(full)
         return [sequence[:, 13].copy(), sequence]
 
-    return OnnxLifter(card_of(network, channels=channels), Device("cpu"), flip=flip)
+    return FunctionNetwork(network, card_of(channels=channels))
 
 
 @pytest.mark.parametrize("channels", [2, 3])
-def test_flip_changes_nothing_for_a_symmetric_network(monkeypatch, windows, channels: int) -> None:
-    plain = flip_lifter(monkeypatch, symmetric, False, channels)
-    flipped = flip_lifter(monkeypatch, symmetric, True, channels)
-    for a, b in zip(plain(windows), flipped(windows), strict=True):
+def test_the_mirror_changes_nothing_for_a_symmetric_network(windows, channels: int) -> None:
+    plain, seen_twice = network_of(symmetric, channels), network_of(symmetric, channels)
+    for a, b in zip(WindowLifter(plain)(windows), WindowLifter(Mirrored(seen_twice))(windows), strict=True):
         assert b.xyz_m == pytest.approx(a.xyz_m, abs=1e-6)
-    assert flipped.passes == 2 * plain.passes == 2 * len(windows)
-    assert max(flipped._model.batches) <= BATCH
+    assert seen_twice.passes == 2 * plain.passes == 2 * len(windows)
+    assert max(seen_twice.batches) <= BATCH
 
 
-def test_flip_takes_out_what_a_network_does_to_one_side_in_the_axes_of_the_view(monkeypatch, windows) -> None:
-    plain, flipped = (flip_lifter(monkeypatch, uneven, flip) for flip in (False, True))
-    clean = flip_lifter(monkeypatch, symmetric, False)
+def test_the_mirror_takes_out_what_a_network_does_to_one_side_in_the_axes_of_the_view(windows) -> None:
+    plain, mirrored = WindowLifter(network_of(uneven)), WindowLifter(Mirrored(network_of(uneven)))
+    clean = WindowLifter(network_of(symmetric))
     expected = np.stack([pose.xyz_m for pose in clean(windows)])
     half_of_the_fault = 0.05 * np.stack([window.rotation[2] for window in windows])  # the view's z in camera axes
     expected[:, [LEFT_WRIST, RIGHT_WRIST]] += half_of_the_fault[:, None]
-    assert np.stack([pose.xyz_m for pose in flipped(windows)]) == pytest.approx(expected, abs=1e-6)
+    assert np.stack([pose.xyz_m for pose in mirrored(windows)]) == pytest.approx(expected, abs=1e-6)
     assert np.abs(np.stack([pose.xyz_m for pose in plain(windows)]) - expected).max() > 0.15
 
 
-def test_provisional_poses_are_flipped_too(monkeypatch, windows) -> None:
-    clean, flipped = flip_lifter(monkeypatch, symmetric, False), flip_lifter(monkeypatch, uneven, True)
-    expected, got = (lifter.lift_both(windows[:2], windows[1:3], 4) for lifter in (clean, flipped))
+def test_previews_are_mirrored_too(windows) -> None:
+    network = network_of(uneven)
+    clean, mirrored = WindowLifter(network_of(symmetric)), WindowLifter(Mirrored(network))
+    expected, got = (lifter.lift_with_previews(windows[:2], windows[1:3], 4) for lifter in (clean, mirrored))
     rest = [joint for joint in range(17) if joint not in (LEFT_WRIST, RIGHT_WRIST)]
     for a, b in zip(expected[0] + expected[1], got[0] + got[1], strict=True):
         assert b.settled is a.settled and b.xyz_m[rest] == pytest.approx(a.xyz_m[rest], abs=1e-6)
-    assert flipped.passes == 2 * 3  # windows[1] serves both
+    assert network.passes == 2 * 3  # windows[1] serves both
 
 
 def test_whole_windows_are_turned_back_to_the_camera(lifter, windows) -> None:
@@ -167,10 +173,8 @@ class Moving:
         return np.concatenate([xy, lifted[..., 2:]], -1).astype(np.float32)
 
 
-def test_every_kind_of_pose_is_refined_with_the_keypoints_of_its_own_frame(monkeypatch, windows) -> None:
-    monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
-    network = lambda keypoints: [keypoints[:, 13].copy(), keypoints.copy()]  # noqa: E731
-    lifter = OnnxLifter(card_of(network), Device("cpu"), refiner=Moving())
+def test_every_kind_of_pose_is_refined_with_the_keypoints_of_its_own_frame(windows) -> None:
+    lifter = WindowLifter(FunctionNetwork(showing(13)), refiner=Moving())
 
     def moved(window: Window, at: int) -> np.ndarray:
         joints = np.concatenate([window.keypoints[at, :, :2] * window.scale, window.keypoints[at, :, 2:]], -1)
@@ -181,9 +185,9 @@ def test_every_kind_of_pose_is_refined_with_the_keypoints_of_its_own_frame(monke
     assert 0 < window.scale < 1
     assert lifter([window])[0].xyz_m == pytest.approx(moved(window, 13), abs=1e-6)
     newest = replace(window, target_index=window.target_index + 10)
-    settled, provisional = lifter.lift_both([window], [newest], 3)
+    settled, previews = lifter.lift_with_previews([window], [newest], 3)
     assert settled[0].xyz_m == pytest.approx(moved(window, 13), abs=1e-6)
-    assert provisional[0].xyz_m == pytest.approx(moved(newest, 23), abs=1e-6)
+    assert previews[0].xyz_m == pytest.approx(moved(newest, 23), abs=1e-6)
     whole = lifter.sequences([window])[0]
     assert whole[[0, 26]] == pytest.approx(np.stack([moved(window, 0), moved(window, 26)]), abs=1e-6)
 
