@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pipeline.run.results import Result
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.render.compose import Composer
