@@ -91,7 +91,10 @@ def test_a_video_gives_all_results(tmp_path: Path, person, capsys) -> None:
     report = json.loads((out / "run.json").read_text())
     assert report["status"] == "complete" and report["counts"]["frames"] == 30
     lifter = report["models"]["lifter"]
-    assert lifter["sha256"] == cards.find_card("lift-27", cards.LifterCard).sha256 and report["chosen"]["quality"] == "best"
+    assert (
+        lifter["sha256"] == cards.find_card("lift-27", cards.LifterCard).sha256
+        and report["chosen"]["quality"] == "best"
+    )
     assert report["timings"]["latency_ms_median"] > 0 and report["conventions"]["body_height_m"] == 1.8
     printed = capsys.readouterr().out
     assert "30 frames, person in 30" in printed and "latency" in printed and str(out / "poses3d.csv") in printed

@@ -108,7 +108,7 @@ def test_sides_are_repaired_for_each_person(repair: bool) -> None:
             [np.where(np.char.startswith(COCO_17.joints, "l_"), 40.0, -40.0), np.linspace(60, 400, 17)]
         )
         wide[COCO_17.index("nose"), 0] = 0
-        one, other = wide + [150, 0], wide + [450, 0]
+        one, other = wide + np.array([150, 0]), wide + np.array([450, 0])
         if n in (20, 21):
             one = one[mirror]
         ready += push(people, n, pose2d(n, n / 30, one), pose2d(n, n / 30, other, track_id=1))

@@ -222,9 +222,7 @@ def test_the_meter_agrees_with_a_clock_in_the_picture(lookahead: int) -> None:
             return []
 
     source = Clocked(20)
-    pipeline = piped(
-        source, NobodySlowly(source, lookahead), Slow(), Composer(640, 480), preview_lookahead=lookahead
-    )
+    pipeline = piped(source, NobodySlowly(source, lookahead), Slow(), Composer(640, 480), preview_lookahead=lookahead)
     seen_s: list[float] = []
 
     def look(picture: Picture) -> None:
@@ -375,7 +373,7 @@ def test_what_waits_for_drawing_is_at_most_a_second_old(still_filming: bool, wai
 
 def test_sparser_than_the_lifter_can_fill_is_refused() -> None:
     source = Live(3)
-    with pytest.raises(ConfigError, match="detect_every 14 .* at most 13"):
+    with pytest.raises(ConfigError, match=r"detect_every 14 .* at most 13"):
         Pipeline(source, TrueDetector(source), NumberingLifter(), RunOptions(detect_every=14))
 
 
