@@ -133,6 +133,7 @@ class Link:
                 if shot is None:
                     break
                 return shot
+        self._end_reader()  # of a connection that was begun while ``close`` was called
         self._set(LivePhase.ENDED, "closed")
         return None
 
@@ -146,15 +147,18 @@ class Link:
         self._set(LivePhase.ENDED, self.state.message if self.state.phase is LivePhase.ENDED else "closed")
 
     def _read(self) -> Shot | None:
-        if self._reader is None:
+        reader = self._reader  # ``close``, in another thread, takes it away at any moment
+        if reader is None:
             if self._left is not None and self._left.alive:
                 raise ConnectionLost(f"{self._name} is still blocked in its driver")
-            self._reader = _Reader(self._name, self._connect, lambda: self.idle)
-        shot = self._reader.next(self._options.patience_s, self._closed)
+            reader = self._reader = _Reader(self._name, self._connect, lambda: self.idle)
+        shot = reader.next(self._options.patience_s, self._closed)
+        if self._closed.is_set():
+            return None
         if shot is not None and self.state.phase is not LivePhase.STREAMING:
             back = self._lost_s is not None and self._came_s is not None
             self.state = LiveState(LivePhase.STREAMING, "", self.state.reconnects + back)
-            self.fps = self._reader.fps
+            self.fps = reader.fps
             self._lost_s, self._came_s = None, time.monotonic()
             if back:
                 log.warning("%s is back", self._name)

@@ -206,3 +206,23 @@ def test_many_breaks_do_not_grow_the_warnings() -> None:
     assert len([link.next() for _ in range(50)]) == 50
     assert len(warnings) == 1 and link.state.reconnects == 49
     link.close()
+
+
+def test_closing_while_the_first_picture_arrives_is_an_ordinary_end() -> None:
+    """A signal closes the source from another thread, at any moment."""
+
+    class Closing(Scripted):
+        """Delivers pictures for ever; somebody closes the link as the first one comes."""
+
+        def read(self) -> Shot | None:
+            if self.acts:
+                self.acts.clear()
+                threading.Thread(target=link.close, name="closer").start()
+            return Shot(IMAGE, 1.0)
+
+    for _ in range(60):
+        link = link_to(ONCE, Closing(1.0))
+        while link.next() is not None:
+            pass
+        assert link.state.phase is LivePhase.ENDED
+    assert wait_until(lambda: not reader_threads())
