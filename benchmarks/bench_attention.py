@@ -72,7 +72,7 @@ def counted(network: StridedTransformer) -> float:
     arch = network.arch
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, arch.window, arch.joints, arch.channels))
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops()) / 2
 
 
 def in_onnx_runtime(network: StridedTransformer, path: Path, threads: int) -> Run:

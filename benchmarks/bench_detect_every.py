@@ -2,10 +2,10 @@
 
     python -m benchmarks.bench_detect_every [MODEL[+MODEL]] --data FILE --footage FOLDER [--json FILE]
 
-Accuracy, in mm, of the settled pose and of the provisional pose of the newest frame (look-ahead 0) as a live run gives
-them, see ``models/evaluation/live.py``: on motion capture at 30 Hz with detector-like keypoints, those of the frames
-that are not looked at removed; and on footage with a 2D detector that looks at every N-th frame only. Footage: S is the
-MPJPE after one scale per clip, P the P-MPJPE, means over views.
+Accuracy, in mm, of the settled pose and of the preview of the newest frame (look-ahead 0) as a live run gives them, see
+``models/evaluation/live.py``: on motion capture at 30 Hz with detector-like keypoints, those of the frames that are not
+looked at removed; and on footage with a 2D detector that looks at every N-th frame only. Footage: S is the MPJPE after
+one scale per clip, P the P-MPJPE, means over views.
 
 Speed: CPU time per frame of the detector, and of all that comes after it up to both poses (swap repair, windows,
 lifter), over all frames of a clip, medians of rounds in which all N take turns. Decoding and drawing are left out.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +24,6 @@ from benchmarks.judging import (
     CONDITION,
     DEFAULT_LIFTER,
     Judged,
-    LiveLifter,
     add_data_arguments,
     judge,
     live_lifter,
@@ -35,15 +33,16 @@ from benchmarks.judging import (
 )
 from benchmarks.measuring import CLIP, CPU, cell, new_parser, start, take_turns, write_figures
 from models.evaluation.live import SETTLED
-from pipeline.detect import create_detector
+from pipeline.detect.create import create_detector
 from pipeline.errors import ConfigError
+from pipeline.lift.base import PreviewLifter
 from pipeline.run.people import People
 from pipeline.sources import SourceInfo, open_source
 from pipeline.types import Frame
 from pipeline.window.buffer import WindowBuffer, frame_step
 
 NEWEST = 0
-"""Look-ahead of the provisional pose."""
+"""Look-ahead of the preview."""
 
 _WARM_UP_FRAMES = 20
 _COLUMNS = (
@@ -61,7 +60,7 @@ _SPEED_COLUMNS = ("detect", "lift", "both")
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording, decoded."""
+    """A clip, decoded."""
 
     frames: list[Frame]
     info: SourceInfo
@@ -99,43 +98,46 @@ class Row:
 
 
 def load_clip(source: str) -> Clip:
-    """All frames of a recording.
+    """All frames of a clip.
 
     Raises:
         SourceError: it can't be read.
         ConfigError: it is too short.
     """
-    with closing(open_source(source)) as opened:
+    with open_source(source) as opened:
         clip = Clip(list(opened), opened.info)
     if len(clip.frames) <= _WARM_UP_FRAMES:
-        raise ConfigError(f"{source} has {len(clip.frames)} frames; the first {_WARM_UP_FRAMES} of them do not count")
+        raise ConfigError(
+            "--clip", source, f"has {len(clip.frames)} frames; the first {_WARM_UP_FRAMES} of them do not count"
+        )
     return clip
 
 
-def spent_ms(clip: Clip, lifter: LiveLifter, detector_name: str, every: int, threads: int) -> Speed:
+def spent_ms(clip: Clip, lifter: PreviewLifter, detector_name: str, every: int, threads: int) -> Speed:
     """Mean CPU milliseconds per frame of the detector, and of swap repair, windows and lifter."""
-    info = clip.info
+    info, spec = clip.info, lifter.spec
     size_px, step = (info.width_px, info.height_px), frame_step(info.fps)
-    shape = lifter.window, lifter.lookahead
-    people = People(lambda track: WindowBuffer(track, *shape, size_px, None, step, lifter.normalisation))
+    people = People(
+        lambda track: WindowBuffer(track, spec.window, spec.lookahead, size_px, None, step, spec.normalisation)
+    )
     detect_s = lift_s = 0.0
-    with closing(create_detector(detector_name, CPU, threads)) as detector:
+    with create_detector(detector_name, device=CPU, threads=threads) as detector:
         for number, frame in enumerate(clip.frames):
             if number == _WARM_UP_FRAMES:
                 detect_s = lift_s = 0.0
             began_s = time.process_time()
             found = detector(frame) if number % every == 0 else []
             looked_s = time.process_time()
-            due, newest = people.push(frame, found), people.preview(NEWEST)
+            due, newest = people.push(frame.index, frame.time_s, found), people.preview(NEWEST)
             windows = [one.window for people_of in due for one in people_of if one.window is not None]
-            lifter.lift_both(windows, [one.window for one in newest if one.window is not None], NEWEST)
+            lifter.lift_with_previews(windows, [one.window for one in newest if one.window is not None], NEWEST)
             detect_s += looked_s - began_s
             lift_s += time.process_time() - looked_s
     counted = len(clip.frames) - _WARM_UP_FRAMES
     return Speed(1000 * detect_s / counted, 1000 * lift_s / counted)
 
 
-def speeds(clip: Clip, lifter: LiveLifter, options: argparse.Namespace) -> dict[int, Speed]:
+def speeds(clip: Clip, lifter: PreviewLifter, options: argparse.Namespace) -> dict[int, Speed]:
     """The speed by N: medians over rounds in which all N take turns, odd rounds backwards."""
     spent: dict[int, list[Speed]] = {every: [] for every in options.every}
     for every in take_turns(list(spent), options.rounds, "speed"):
@@ -151,7 +153,7 @@ def speeds(clip: Clip, lifter: LiveLifter, options: argparse.Namespace) -> dict[
 
 def table(rows: Mapping[int, Row]) -> str:
     """One row per N: accuracy in mm, CPU time in ms per frame."""
-    groups = ["mocap settled", "mocap newest", "footage settled", "footage newest"]
+    groups = ["mocap settled", "mocap preview", "footage settled", "footage preview"]
     width = 9
     titles = [*(title for *_, title in _COLUMNS), *_SPEED_COLUMNS]
     lines = [
@@ -186,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     speed = speeds(load_clip(options.clip), lifter, options) if options.rounds else {}
     rows = {every: Row(of_every, speed.get(every)) for every, of_every in judged.items()}
     print(table(rows))
-    model = {"name": title_of(lifter), "sha256": lifter.card.sha256}
+    model = {"name": title_of(lifter), "sha256": lifter.models["lifter"].sha256}
     by_n = {str(every): row.to_json() for every, row in rows.items()}
     write_figures(options.json, {"model": model, "condition": CONDITION, "detect_every": by_n})
 

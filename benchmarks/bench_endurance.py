@@ -2,12 +2,12 @@
 
     python -m benchmarks.bench_endurance [--frames 216000] [--lifter NAME] [--csv FILE] [--json FILE]
 
-The whole live policy runs (``pipeline.run`` in two tiers: threads, queues, swap repair, windows, provisional and
-settled poses, smoothing, drawing), as fast as it takes frames. The source says that it is live and hands out a frame as
-soon as the one before was taken, so that the newest-wins policy has no reason to drop it. The detector is the truth of
-the synthetic walker with noise. People come and go, the stream breaks for some seconds every minute, and the frames
-that were held up then come all at once: some of them are dropped. Every frame that was handed out and not dropped must
-give exactly one row, in order.
+The whole live policy runs (``pipeline.run`` in two tiers: threads, queues, swap repair, windows, previews and settled
+poses, smoothing, drawing), as fast as it takes frames. The source says that it is live and hands out a frame as soon as
+the one before was taken, so that the newest-wins policy has no reason to drop it. The detector is the truth of the
+synthetic walker with noise. People come and go, the stream breaks for some seconds every minute, and the frames that
+were held up then come all at once: some of them are dropped. Every frame that was handed out and not dropped must give
+exactly one row, in order.
 
 Memory is flat when the median of the samples of the last quarter is at most ``--limit-mb`` above that of the second
 quarter (the first one fills buffers). ``blocks`` are the pieces of memory that Python's allocator has given out: one
@@ -24,24 +24,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.measuring import CPU, new_parser, quiet, start, write_figures
+from pipeline.arrays import F32, U8
+from pipeline.detect.base import Detector
 from pipeline.errors import SourceError
 from pipeline.export.csv_poses3d import CsvPoses3D
-from pipeline.lift.onnx import OnnxLifter, PreviewLifter
+from pipeline.lift.base import LifterSpec, PreviewLifter
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.windows import WindowLifter
 from pipeline.render.compose import Composer
-from pipeline.run.pipeline import Pipeline, RunOptions
-from pipeline.run.results import Result, Statistics
-from pipeline.runtime.cards import find_card
+from pipeline.render.status import Status
+from pipeline.run.options import RunOptions
+from pipeline.run.pipeline import Pipeline
+from pipeline.run.statistics import Statistics
+from pipeline.runtime import LoadedModel
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.skeletons import COCO_17
 from pipeline.sources import SourceInfo, SyntheticSource
+from pipeline.sources.base import Source
 from pipeline.sources.synthetic import SyntheticOptions
-from pipeline.types import F32, U8, Frame, Origin, Pose2D, Pose3D, Window
+from pipeline.types import Frame, Origin, Pose2D, Pose3D, Rows, Shown, Window
 
 HOUR_FRAMES = 216_000
 RATE_HZ = 60.0
@@ -103,7 +110,7 @@ class Story:
         return index < self.break_every or index % self.break_every >= self.burst
 
 
-class HurriedSource:
+class HurriedSource(Source):
     """A live source as fast as the pipeline.
 
     Args:
@@ -115,6 +122,7 @@ class HurriedSource:
     """
 
     def __init__(self, story: Story) -> None:
+        super().__init__()
         self._story = story
         width, height = SIZE_PX
         walker = SyntheticSource(SyntheticOptions(_WALK_FRAMES, RATE_HZ, width, height))
@@ -125,18 +133,7 @@ class HurriedSource:
         self._info = SourceInfo("hurried walker", "synthetic", width, height, RATE_HZ, None, True, None, 0.0)
         self._changed = threading.Condition()
         self._newest_taken, self._taken, self._rows = -1, 0, 0
-        self._closed = False
         self.handed = 0
-
-    @property
-    def info(self) -> SourceInfo:
-        """A live source."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Always empty."""
-        return []
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames, each when there is room for it.
@@ -176,7 +173,7 @@ class HurriedSource:
     def close(self) -> None:
         """End an iteration that is under way."""
         with self._changed:
-            self._closed = True
+            super().close()
             self._changed.notify_all()
 
 
@@ -193,10 +190,10 @@ class TellingComposer(Composer):
         self._source, self._draw_every = source, draw_every
         self._pictures, self._last = 0, np.zeros((0, 0, 3), np.uint8)
 
-    def compose(self, *args: Any, **kwargs: Any) -> U8:
+    def draw(self, shown: Shown, status: Status) -> U8:
         """As the composer's, but not each time."""
         if self._pictures % self._draw_every == 0:
-            self._last = super().compose(*args, **kwargs)
+            self._last = super().draw(shown, status)
         self._pictures += 1
         return self._last
 
@@ -206,7 +203,7 @@ class TellingComposer(Composer):
         return super().shrink(frame)
 
 
-class NoisyTruth:
+class NoisyTruth(Detector):
     """A detector that knows the walk; wrists and ankles are missing now and then."""
 
     def __init__(self, source: HurriedSource, story: Story) -> None:
@@ -228,30 +225,36 @@ class NoisyTruth:
         box = np.concatenate([np.nanmin(xy, 0), np.nanmax(xy, 0)])
         return Pose2D(frame.index, frame.time_s, track_id, xy.astype(np.float32), score, box.astype(np.float32), origin)
 
-    def close(self) -> None:
-        """Nothing to release."""
+    def reset(self) -> None:
+        """Nothing to forget: where people are hangs on the number of the frame alone."""
 
 
 class FlatLifter:
     """Stands in for a network: the window's own keypoints, without depth."""
 
-    window, lookahead = 27, 13
+    spec = LifterSpec(27, 13, previews=True)
+
+    @property
+    def models(self) -> dict[str, LoadedModel]:
+        """None."""
+        return {}
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         """Settled poses."""
-        return [_flat(window, self.window - 1 - self.lookahead, True) for window in windows]
+        return [self._flat(window, self.spec.lookahead, True) for window in windows]
 
-    def lift_both(
+    def lift_with_previews(
         self, windows: list[Window], newest: list[Window], lookahead: int
     ) -> tuple[list[Pose3D], list[Pose3D]]:
-        """Settled and provisional poses."""
-        return self(windows), [_flat(window, self.window - 1 - lookahead, False) for window in newest]
+        """Settled poses and previews."""
+        return self(windows), [self._flat(window, lookahead, False) for window in newest]
 
-
-def _flat(window: Window, place: int, settled: bool) -> Pose3D:
-    xyz: NDArray[np.float32] = window.keypoints[place] * np.array([1, 1, 0], np.float32)
-    xyz = xyz - xyz[0]
-    return Pose3D(window.track_id, window.target_index, window.target_time_s, xyz, window.score, window.origin, settled)
+    def _flat(self, window: Window, lookahead: int, settled: bool) -> Pose3D:
+        xyz: F32 = window.keypoints[self.spec.window - 1 - lookahead] * np.array([1, 1, 0], np.float32)
+        xyz = xyz - xyz[0]
+        return Pose3D(
+            window.track_id, window.target_index, window.target_time_s, xyz, window.score, window.origin, settled
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +284,7 @@ class Endured:
 
     Attributes:
         handed, dropped: frames.
-        rows: how many results were settled.
+        rows: frames with rows.
         in_order: whether their frame numbers only grew.
         row_per_frame: whether row n was that of frame n, as it must be where nothing was dropped.
         pictures: how many were drawn.
@@ -361,7 +364,7 @@ def endure(
     lifter: PreviewLifter,
     options: RunOptions,
     sample_every: int,
-    write: Callable[[Result], None] | None = None,
+    write: Callable[[Rows], None] | None = None,
     draw_every: int = 1,
 ) -> Endured:
     """Run the story, after a short one that does not count.
@@ -371,7 +374,7 @@ def endure(
         lifter: the network or a stand-in.
         options: of the run.
         sample_every: rows between two samples.
-        write: also gets each settled result.
+        write: also gets the rows of each frame.
         draw_every: of so many pictures one is drawn.
 
     Raises:
@@ -382,14 +385,14 @@ def endure(
     endured = Endured(before=_when_ended(own))
     started_s, cpu_s, newest = time.perf_counter(), time.process_time(), -1
 
-    def take(result: Result) -> None:
+    def take(rows: Rows) -> None:
         nonlocal newest
-        endured.in_order &= result.frame.index > newest
-        endured.row_per_frame &= result.frame.index == endured.rows
-        newest = result.frame.index
+        endured.in_order &= rows.frame_index > newest
+        endured.row_per_frame &= rows.frame_index == endured.rows
+        newest = rows.frame_index
         endured.rows += 1
         if write is not None:
-            write(result)
+            write(rows)
         if endured.rows % sample_every == 0:
             spent = time.perf_counter() - started_s, time.process_time() - cpu_s
             held = rss_mb(), sys.getallocatedblocks(), *threads_and_handles()
@@ -402,19 +405,18 @@ def endure(
 
 
 def _play(
-    story: Story, lifter: PreviewLifter, options: RunOptions, draw_every: int, take: Callable[[Result], None]
+    story: Story, lifter: PreviewLifter, options: RunOptions, draw_every: int, take: Callable[[Rows], None]
 ) -> tuple[int, Statistics]:
-    """Give each settled result to ``take``; returns how many frames were handed out, and the run's own counts."""
+    """Give the rows of each frame to ``take``; returns how many frames were handed out, and the run's own counts."""
     source = HurriedSource(story)
     composer = TellingComposer(source, draw_every)
-    pipeline = Pipeline(source, NoisyTruth(source, story), lifter, composer, options)
+    pipeline = Pipeline(source, NoisyTruth(source, story), lifter, options, drawer=composer)
 
-    def take_settled(result: Result) -> None:
-        if result.for_files:
-            take(result)
-            source.row_done()
+    def take_and_tell(rows: Rows) -> None:
+        take(rows)
+        source.row_done()
 
-    statistics = pipeline.run(take_settled)
+    statistics = pipeline.run(take_and_tell)
     return source.handed, statistics
 
 
@@ -484,17 +486,16 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--sample-every must leave at least four samples in --frames")
     lifter: PreviewLifter = FlatLifter()
     if options.lifter is not None:
-        lifter = OnnxLifter(find_card(options.lifter, "lifter"), CPU, options.threads)
-    run = RunOptions(smooth=options.smooth, detect_every=options.detect_every, show_lookahead=0)
+        lifter = WindowLifter(OnnxNetwork(find_card(options.lifter, LifterCard), CPU, options.threads))
+    run = RunOptions(smooth=options.smooth, detect_every=options.detect_every, preview_lookahead=0)
     with ExitStack() as stack:
         progress = stack.enter_context(tqdm(total=options.frames, unit="frame", disable=quiet()))
         sinks = [] if options.csv is None else [stack.enter_context(CsvPoses3D(options.csv, wide=True))]
 
-        def write(result: Result) -> None:
+        def write(rows: Rows) -> None:
             progress.update()
             for sink in sinks:
-                for pose in result.poses3d:
-                    sink.write(pose)
+                sink.write(rows)
 
         endured = endure(Story(options.frames), lifter, run, options.sample_every, write, options.draw_every)
     print(table(endured))

@@ -39,24 +39,25 @@ from numpy.typing import NDArray
 
 from benchmarks import walker
 from benchmarks.measuring import CPU, machine, new_parser, start, write_figures
-from pipeline.commands.options import DEFAULT_MODEL
 from pipeline.detect.blazepose import HEAVY
 from pipeline.detect.crops import Crop
 from pipeline.detect.movenet import LIGHTNING, THUNDER
 from pipeline.errors import DeviceError, PoseStrideError
+from pipeline.lift.create import DEFAULT_MODEL
+from pipeline.lift.network import normalisation_of
 from pipeline.runtime import Device, OnnxModel, gpu_problem
-from pipeline.runtime.binding import BoundRun, can_bind
-from pipeline.runtime.cards import WEIGHTS_DIR, Card, find_card
+from pipeline.runtime.binding import DTYPES, BoundRun, can_bind
+from pipeline.runtime.cards import WEIGHTS_DIR, Card, DetectorCard, LifterCard, find_card
 from pipeline.runtime.gpu import built_for_cuda, find_driver, nvidia_smi
-from pipeline.runtime.model import largest_difference
+from pipeline.runtime.model import LARGEST_BATCH, largest_difference
 from pipeline.runtime.session import open_session
 from pipeline.skeletons import COCO_17
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.window.buffer import WindowBuffer, frame_step
 
-BATCHES = (1, 32)
-"""Windows per call: live, and the most that there are (``pipeline.lift.onnx.BATCH``)."""
+BATCHES = (1, LARGEST_BATCH)
+"""Windows per call: live, and the most that there are."""
 
 CUDA = "CUDA"
 _ROUNDS = 3
@@ -221,18 +222,18 @@ def _cuda_session(card: Card) -> ort.InferenceSession:
     return open_session(card, device, 0)
 
 
-def windows_of_walker(card: Card, count: int) -> NDArray[np.float32]:
+def windows_of_walker(card: LifterCard, count: int) -> NDArray[np.float32]:
     """What a lifter gets of the synthetic walker, float32 [count, T, 17, channels]."""
-    frames = card.data["window"] + count
+    frames = card.window + count
     source = SyntheticSource(SyntheticOptions(frames))
     size_px = (source.info.width_px, source.info.height_px)
     buffer = WindowBuffer(
         0,
-        card.data["window"],
-        card.data["lookahead"],
+        card.window,
+        card.lookahead,
         size_px,
         step=frame_step(source.info.fps),
-        normalisation=card.data["normalisation"],
+        normalisation=normalisation_of(card),
     )
     score, due = np.full(len(COCO_17), 0.9, np.float32), []
     for index, xy_px in enumerate(walker.keypoints_px(source, frames)):
@@ -240,20 +241,20 @@ def windows_of_walker(card: Card, count: int) -> NDArray[np.float32]:
     due += buffer.finish()
     made = [item.window.keypoints for item in due if item.window is not None]
     chosen = np.linspace(0, len(made) - 1, count).astype(int)
-    return np.stack([made[n] for n in chosen])[..., : card.data["architecture"].get("channels", 3)]
+    return np.stack([made[n] for n in chosen])[..., : card.channels]
 
 
-def crop_of_walker(card: Card) -> NDArray[Any]:
-    """What a detector gets of the synthetic walker: [1, N, N, 3] RGB."""
+def crop_of_walker(card: DetectorCard) -> NDArray[Any]:
+    """What a detector gets of the synthetic walker: [1, N, N, 3] RGB, 0..1 or 0..255 as its file's input asks."""
     source = SyntheticSource(SyntheticOptions(1))
     (frame,) = source
     xy_px = source.truth_coco_px(0)
     low, high = xy_px.min(0), xy_px.max(0)
     x, y = (float(value) for value in (low + high) / 2)
-    pixels = Crop(x, y, _MARGIN * float((high - low).max())).cut(frame.image, card.data["input_size"])[np.newaxis]
-    if card.data["input"]["dtype"] == "float32":
-        return pixels.astype(np.float32) / 255
-    return pixels.astype(card.data["input"]["dtype"])
+    pixels = Crop(x, y, _MARGIN * float((high - low).max())).cut(frame.image, card.input_size)[np.newaxis]
+    (node,) = open_session(card, CPU, 1).get_inputs()
+    values = pixels.astype(DTYPES[node.type])
+    return values / 255 if values.dtype.kind == "f" else values
 
 
 def measure(card: Card, inputs: list[NDArray[Any]], all_ways: list[Way], repeats: int) -> Iterator[Row]:
@@ -397,7 +398,8 @@ class Report:
 def _measure_all(options: argparse.Namespace, report: Report) -> None:
     lifters, detectors = options.lifter or [DEFAULT_MODEL], options.detector or _detectors(options.weights)
     all_ways = ways(options.tensorrt)
-    for name, kind in [*((name, "lifter") for name in lifters), *((name, "detector") for name in detectors)]:
+    names: list[tuple[str, type[LifterCard] | type[DetectorCard]]] = [(name, LifterCard) for name in lifters]
+    for name, kind in names + [(name, DetectorCard) for name in detectors]:
         try:
             card = find_card(name, kind, options.weights)
             for row in measure(card, inputs_of(card, options.batches), all_ways, options.repeats):
@@ -412,9 +414,9 @@ def _detectors(weights: Path) -> list[str]:
     return [THUNDER, LIGHTNING, *([HEAVY] if (weights / f"{HEAVY}.onnx").is_file() else [])]
 
 
-def inputs_of(card: Card, batches: Sequence[int]) -> list[NDArray[Any]]:
+def inputs_of(card: LifterCard | DetectorCard, batches: Sequence[int]) -> list[NDArray[Any]]:
     """One input per batch; detectors see one crop."""
-    if card.kind == "detector":
+    if isinstance(card, DetectorCard):
         return [crop_of_walker(card)]
     windows = windows_of_walker(card, max(batches))
     return [np.ascontiguousarray(windows[:batch]) for batch in batches]

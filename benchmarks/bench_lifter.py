@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.measuring import CPU, medians_ms, new_parser, start, write_figures
 from pipeline.runtime import OnnxModel
-from pipeline.runtime.cards import Card, find_card, list_cards
+from pipeline.runtime.cards import LifterCard, find_card, list_cards
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,11 @@ class Speed:
     ms_per_frame: float
 
 
-def measure(card: Card, batches: Sequence[int], threads: Sequence[int], rounds: int) -> list[Speed]:
+def measure(card: LifterCard, batches: Sequence[int], threads: Sequence[int], rounds: int) -> list[Speed]:
     """One figure for each number of threads and batch size."""
-    arch = card.data["architecture"]
     rng = np.random.default_rng(0)
     models = {n: OnnxModel(card, CPU, n) for n in threads}
-    inputs = {
-        n: rng.normal(size=(n, arch["window"], arch["joints"], arch["channels"])).astype(np.float32) for n in batches
-    }
+    inputs = {n: rng.normal(size=(n, card.window, card.joints, card.channels)).astype(np.float32) for n in batches}
     calls: dict[tuple[int, int], Callable[[], object]] = {
         (t, b): partial(models[t].run, inputs[b]) for t in threads for b in batches
     }
@@ -54,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=15, help="per median, default %(default)s")
     options = parser.parse_args(arguments)
-    cards = [find_card(name, "lifter") for name in options.models] or list_cards("lifter")
+    cards = [find_card(name, LifterCard) for name in options.models] or list_cards(LifterCard)
     print(f"{'lifter':16}{'threads':>8}" + "".join(f"{f'batch {b}':>12}" for b in options.batches) + "   ms per frame")
     speeds: list[Speed] = []
     for card in cards:

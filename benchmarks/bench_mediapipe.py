@@ -1,4 +1,4 @@
-"""Speed beside MediaPipe Pose: 2D and 3D of one recording, frame by frame as in a live run.
+"""Speed beside MediaPipe Pose: 2D and 3D of one clip, frame by frame as in a live run.
 
     python -m benchmarks.bench_mediapipe [SOURCE] --mediapipe-python PYTHON [--json FILE]
 
@@ -7,11 +7,12 @@ MediaPipe are left out.
 
 All frames are decoded beforehand and shown to both sides alike, one at a time, as pictures that have just arrived
 (BGR). A row of ours is a detector, the repair of swapped sides, the lifter on one window per frame (this pass gives the
-settled pose, and with another of its outputs the provisional one) and smoothing; a row of MediaPipe is
-``mp.solutions.pose`` with tracking and smoothing on, the conversion to RGB that it needs included. Drawing:
-ours is the composed picture with skeleton and 3D panel; MediaPipe's is ``drawing_utils.draw_landmarks`` on the picture,
-with its own style. MediaPipe's 3D plot (``plot_landmarks``, a new figure of matplotlib per frame) is not made for live
-pictures and is left out. Decoding, and showing the picture in a window, are left out on both sides.
+settled pose of a frame, and with another of its outputs the preview of a newer one) and smoothing; a row of MediaPipe
+is ``mp.solutions.pose`` with tracking and smoothing on, the conversion to RGB that it needs included. Drawing: ours is
+the composed picture of the frame that has got its settled pose, with skeleton and 3D panel; MediaPipe's is
+``drawing_utils.draw_landmarks`` on the picture, with its own style. MediaPipe's 3D plot (``plot_landmarks``, a new
+figure of matplotlib per frame) is not made for live pictures and is left out. Decoding, and showing the picture in a
+window, are left out on both sides.
 
 Each round runs through all frames once per row and takes turns, ours, theirs, ours, so that whatever else the machine
 does hits all alike; odd rounds go backwards. Each run starts anew; its first frames, in which the person is searched
@@ -24,6 +25,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -33,16 +35,18 @@ import numpy as np
 
 from benchmarks.measuring import CLIP, CPU, new_parser, start, take_turns, write_figures
 from models.evaluation.mediapipe_process import INSTALL, NETWORKS, MediaPipeProcess
-from pipeline.commands.options import DEFAULT_MODEL
-from pipeline.detect import DETECTORS, create_detector
+from pipeline.detect.create import DETECTORS, create_detector
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.create import DEFAULT_MODEL
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.windows import WindowLifter
 from pipeline.render.compose import Composer
-from pipeline.runtime.cards import Card, find_card
+from pipeline.render.status import Status
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.smooth.people import create_smoothing
 from pipeline.sources import SourceInfo, open_source
 from pipeline.track.swaps import SwapRepair
-from pipeline.types import Frame, Pose2D
+from pipeline.types import Frame, Person, Pose2D, Pose3D, Shown, Tier
 from pipeline.window.buffer import WindowBuffer, frame_step
 
 _WARM_UP_FRAMES = 20
@@ -130,36 +134,40 @@ class Ours:
         draw: compose the picture as well.
     """
 
-    def __init__(self, detector: str, card: Card, info: SourceInfo, draw: bool) -> None:
+    def __init__(self, detector: str, card: LifterCard, info: SourceInfo, draw: bool) -> None:
         size_px = (info.width_px, info.height_px)
-        self._detector, self._repair = create_detector(detector, CPU), SwapRepair()
-        self._lifter = OnnxLifter(card, CPU)
+        self._detector, self._repair = create_detector(detector, device=CPU), SwapRepair()
+        self._lifter = WindowLifter(OnnxNetwork(card, CPU))
+        spec, step = self._lifter.spec, frame_step(info.fps)
         self._buffer = WindowBuffer(
-            0,
-            self._lifter.window,
-            self._lifter.lookahead,
-            size_px,
-            step=frame_step(info.fps),
-            normalisation=self._lifter.normalisation,
+            0, spec.window, spec.lookahead, size_px, step=step, normalisation=spec.normalisation
         )
         self._smoothing = create_smoothing(_SMOOTH, live=True)
         self._composer = Composer(*size_px) if draw else None
+        self._waiting: deque[Frame] = deque()  # frames without a settled pose yet
 
     def __call__(self, frame: Frame) -> Step:
-        """All that a frame needs; what is drawn in 3D is the pose whose look-ahead has just passed."""
+        """All that a frame needs; what is drawn is the frame whose look-ahead has just passed."""
         # just arrived, as MediaPipe's comes through a pipe: in the processor's caches
         frame = Frame(frame.index, frame.time_s, frame.image.copy())
         started_s, cpu_s = time.perf_counter(), time.process_time()
         found = self._detector(frame)
         pose = self._repair(found[0] if found else Pose2D.missing(frame.index, frame.time_s))
-        windows = [due.window for due in self._buffer.push(pose) if due.window is not None]
-        lifted = self._lifter(windows)
+        ready = self._buffer.push(pose)
+        lifted = self._lifter([one.window for one in ready if one.window is not None])
         if self._smoothing is not None:
             (lifted,) = self._smoothing.push(lifted)
         if self._composer is not None:
-            self._composer.compose(frame, [pose], lifted, _SHOWN_HZ)
+            self._draw(self._composer, frame, [one.pose for one in ready], lifted)
         ms, cpu_ms = 1000 * (time.perf_counter() - started_s), 1000 * (time.process_time() - cpu_s)
         return Step(ms, cpu_ms, bool(lifted))
+
+    def _draw(self, composer: Composer, frame: Frame, poses: list[Pose2D], lifted: list[Pose3D]) -> None:
+        self._waiting.append(composer.shrink(frame))
+        solid = {pose.frame_index: pose for pose in lifted}
+        for pose in poses:
+            person = Person(pose, solid.get(pose.frame_index) or Pose3D.missing(pose.frame_index, pose.time_s))
+            composer.draw(Shown(self._waiting.popleft(), (person,), Tier.SETTLED), Status(_SHOWN_HZ))
 
     def close(self) -> None:
         """Release the detector."""
@@ -180,7 +188,7 @@ class Bench:
 
     frames: list[Frame]
     info: SourceInfo
-    card: Card
+    card: LifterCard
     warm_up: int
     mediapipe: MediaPipeProcess | None
 
@@ -228,15 +236,15 @@ def measure(bench: Bench, rows: Sequence[Row], rounds: int) -> list[Tally]:
 
 
 def decode(source: str, most: int) -> tuple[list[Frame], SourceInfo]:
-    """The first frames of a recording, at most so many.
+    """The first frames of a clip, at most so many.
 
     Raises:
         SourceError: it can't be read.
         ConfigError: it is live.
     """
-    with closing(open_source(source)) as opened:
+    with open_source(source) as opened:
         if opened.info.live:
-            raise ConfigError(f"{source} is live; both sides must see the same frames, so give a recording")
+            raise ConfigError("SOURCE", source, "is live; both sides must see the same frames, so give a clip")
         return list(itertools.islice(opened, most)), opened.info
 
 
@@ -343,9 +351,7 @@ def main(arguments: list[str] | None = None) -> None:
         PoseStrideError: what went wrong.
     """
     parser = new_parser("bench_mediapipe", __doc__)
-    parser.add_argument(
-        "source", nargs="?", default=str(CLIP), metavar="SOURCE", help="a recording (default: a demo clip)"
-    )
+    parser.add_argument("source", nargs="?", default=str(CLIP), metavar="SOURCE", help="a clip (default: one of ours)")
     parser.add_argument("--mediapipe-python", metavar="PYTHON", help="an interpreter that has mediapipe")
     parser.add_argument("--rounds", type=int, default=3, help="runs per row (default: 3)")
     parser.add_argument(
@@ -355,13 +361,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--complexities", type=int, nargs="+", choices=NETWORKS, default=list(NETWORKS), metavar="N")
     parser.add_argument("--model", default=DEFAULT_MODEL, help=f"our lifter (default: {DEFAULT_MODEL})")
     options = parser.parse_args(arguments)
-    card = find_card(options.model, "lifter")
+    if options.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    card = find_card(options.model, LifterCard)
     frames, info = decode(options.source, options.frames)
-    warm_up = max(_WARM_UP_FRAMES, card.data["lookahead"] * frame_step(info.fps) + 1)
-    if len(frames) <= warm_up or options.rounds < 1:
-        raise ConfigError(
-            f"{len(frames)} frames and {options.rounds} rounds: at least {warm_up + 1} frames and 1 round are needed"
-        )
+    warm_up = max(_WARM_UP_FRAMES, card.lookahead * frame_step(info.fps) + 1)
+    if len(frames) <= warm_up:
+        raise ConfigError("SOURCE", options.source, f"gave {len(frames)} frames; at least {warm_up + 1} are needed")
     mediapipe = MediaPipeProcess(options.mediapipe_python) if options.mediapipe_python else None
     try:
         theirs = started(mediapipe, options.complexities) if mediapipe else None

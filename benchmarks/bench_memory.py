@@ -36,7 +36,7 @@ def measure(frames: int, size: tuple[int, int], detector: str) -> Run:
         command = [sys.executable, str(_APP), "bench", source, "--detector", detector, "--json", str(file)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         figures = json.loads(file.read_text())
-    return Run(frames, figures["peak_memory_mb"], figures["fps"])
+    return Run(frames, figures["peak_memory_mb"], figures["timings"]["fps"])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from benchmarks.measuring import new_parser, size_px, start, write_figures
+from pipeline.arrays import U8
 from pipeline.errors import SourceError
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
@@ -28,8 +29,9 @@ from pipeline.export.video import VideoSink
 from pipeline.render.compose import Composer
 from pipeline.render.overlay import draw_pose2d
 from pipeline.render.panel import Panel
+from pipeline.render.status import Status
 from pipeline.skeletons import COCO_17
-from pipeline.types import U8, Frame, Pose2D, Pose3D
+from pipeline.types import Frame, Person, Pose2D, Pose3D, Rows, Shown, Tier
 
 RATE_HZ = 30.0
 PRESETS = ("ultrafast", "superfast", "veryfast")
@@ -65,18 +67,18 @@ FLAT_M = np.array(
 )
 
 
-def poses(count: int, width: int, height: int) -> tuple[list[Pose2D], list[Pose3D]]:
-    """A person who sways, two thirds of the picture high."""
+def people(count: int, width: int, height: int) -> list[Person]:
+    """A person who sways, two thirds of the picture high; one value per frame."""
     score, origin = np.full(len(COCO_17), 0.7, np.float32), np.zeros(len(COCO_17), np.uint8)
-    flat, solid = [], []
+    found = []
     for n in range(count):
         sway = np.float32(0.2 * np.sin(n / 9))
         centre = np.array([width / 2, height / 2], np.float32)
         xy = (FLAT_M + np.array([sway, 0], np.float32)) * np.float32(height * 0.4) + centre
-        flat.append(Pose2D(n, n / RATE_HZ, 0, xy, score, np.array([*xy.min(0), *xy.max(0)], np.float32), origin))
+        flat = Pose2D(n, n / RATE_HZ, 0, xy, score, np.array([*xy.min(0), *xy.max(0)], np.float32), origin)
         turn = np.array([[np.cos(sway), 0, np.sin(sway)], [0, 1, 0], [-np.sin(sway), 0, np.cos(sway)]], np.float32)
-        solid.append(Pose3D(0, n, n / RATE_HZ, BODY_M @ turn, score, origin, True))
-    return flat, solid
+        found.append(Person(flat, Pose3D(0, n, n / RATE_HZ, BODY_M @ turn, score, origin, True)))
+    return found
 
 
 def pictures(count: int, width: int, height: int, video: Path | None) -> list[U8]:
@@ -153,30 +155,33 @@ def measure_video(path: Path, preset: str, pictures: Sequence[U8], count: int) -
 def run(width: int, height: int, count: int, video: Path | None) -> list[Stage]:
     """All rows of the table for one picture size."""
     images = pictures(count, width, height, video)
-    flat, solid = poses(count, width, height)
+    swaying = people(count, width, height)
+    rows_of = [Rows(n, n / RATE_HZ, (person,)) for n, person in enumerate(swaying)]
     panel = Panel(height, height)
     space = np.empty((height, height, 3), np.uint8)
     composer = Composer(width, height)
     frames = [Frame(n, n / RATE_HZ, image) for n, image in enumerate(images)]
+    shown = [Shown(frame, (person,), Tier.SETTLED) for frame, person in zip(frames, swaying, strict=True)]
+    status = Status(RATE_HZ, Tier.SETTLED.value)
 
     def compose(n: int) -> U8:
-        return composer.compose(frames[n], [flat[n]], [solid[n]], RATE_HZ, "settled")
+        return composer.draw(shown[n], status)
 
     composed = [compose(n) for n in range(min(count, _MOST_PICTURES))]
     canvas = images[0].copy()
     rows = [
-        measure("overlay", count, lambda n: draw_pose2d(canvas, flat[n])),
-        measure("3D panel", count, lambda n: panel.draw(space, [solid[n]])),
+        measure("overlay", count, lambda n: draw_pose2d(canvas, swaying[n].pose2d)),
+        measure("3D panel", count, lambda n: panel.draw(space, [swaying[n].pose3d])),
         measure("compose (all drawing)", count, compose),
     ]
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         with CsvPoses3D(out / "a.csv") as tidy, CsvPoses3D(out / "b.csv", wide=True) as wide:
-            rows.append(measure("CSV 3D, tidy", count, lambda n: tidy.write(solid[n])))
-            rows.append(measure("CSV 3D, wide", count, lambda n: wide.write(solid[n])))
+            rows.append(measure("CSV 3D, tidy", count, lambda n: tidy.write(rows_of[n])))
+            rows.append(measure("CSV 3D, wide", count, lambda n: wide.write(rows_of[n])))
         with CsvPoses2D(out / "c.csv") as tidy2d, NpzPoses3D(out / "d.npz") as npz:
-            rows.append(measure("CSV 2D, tidy", count, lambda n: tidy2d.write(flat[n])))
-            rows.append(measure("NPZ", count, lambda n: npz.write(solid[n])))
+            rows.append(measure("CSV 2D, tidy", count, lambda n: tidy2d.write(rows_of[n])))
+            rows.append(measure("NPZ", count, lambda n: npz.write(rows_of[n])))
         rows += [measure_video(out / f"{preset}.mp4", preset, composed, count) for preset in PRESETS]
     return rows
 

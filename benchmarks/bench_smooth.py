@@ -23,21 +23,22 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import walker
 from benchmarks.measuring import CPU, new_parser, start, write_figures
-from pipeline.lift.onnx import OnnxLifter
-from pipeline.runtime.cards import find_card
+from pipeline.arrays import F32, F64
+from pipeline.lift.base import Lifter
+from pipeline.lift.create import DEFAULT_MODEL
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.windows import WindowLifter
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.skeletons import H36M_17
 from pipeline.smooth.people import create_smoothing
 from pipeline.smooth.presets import PRESETS, find_preset
 from pipeline.smooth.zero_phase import ZeroPhase
 from pipeline.sources.synthetic import SyntheticOptions, SyntheticSource
-from pipeline.types import F32, Pose3D
+from pipeline.types import Pose3D
 from pipeline.window.buffer import WindowBuffer
-
-F64 = NDArray[np.float64]
 
 RATES_HZ = (30.0, 60.0)
 STILL_S, WALK_S = 8.0, 6.0
@@ -56,7 +57,7 @@ class Person:
     truth_mm: F64
 
 
-def people_at(lifter: OnnxLifter, rate_hz: float, frames: int, people: int, seed: int, still: bool) -> list[Person]:
+def people_at(lifter: Lifter, rate_hz: float, frames: int, people: int, seed: int, still: bool) -> list[Person]:
     """People who hold still or walk, each seen from another side."""
     rng = np.random.default_rng(seed)
     found = []
@@ -72,8 +73,9 @@ def people_at(lifter: OnnxLifter, rate_hz: float, frames: int, people: int, seed
     return found
 
 
-def _lifted(lifter: OnnxLifter, xy_px: F32, score: F32, rate_hz: float, size_px: tuple[int, int]) -> list[Pose3D]:
-    buffer = WindowBuffer(0, lifter.window, lifter.lookahead, size_px, normalisation=lifter.normalisation)
+def _lifted(lifter: Lifter, xy_px: F32, score: F32, rate_hz: float, size_px: tuple[int, int]) -> list[Pose3D]:
+    spec = lifter.spec
+    buffer = WindowBuffer(0, spec.window, spec.lookahead, size_px, normalisation=spec.normalisation)
     due = []
     for n, (xy, s) in enumerate(zip(xy_px, score, strict=True)):
         due += buffer.push(walker.pose(n, n / rate_hz, xy, s))
@@ -247,7 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
         PoseStrideError: the model is missing, or the figures can't be written.
     """
     parser = new_parser("bench_smooth", __doc__)
-    parser.add_argument("--model", default="lift-27", help="lifter that makes the jitter, default %(default)s")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="lifter that makes the jitter, default %(default)s")
     parser.add_argument("--rates", type=float, nargs="+", default=list(RATES_HZ), metavar="HZ", help="default: 30 60")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS), help="default: all")
     parser.add_argument("--people", type=int, default=6, help="people per measurement, default %(default)s")
@@ -257,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if min(options.still, options.walk) < LEAST_S:
         parser.error(f"--still and --walk must be at least {LEAST_S} s")
-    lifter = OnnxLifter(find_card(options.model, "lifter"), CPU, threads=1)
+    lifter = WindowLifter(OnnxNetwork(find_card(options.model, LifterCard), CPU, threads=1))
     presets = [name for name in options.presets if name != "off"]
     chosen = [("off", True)] if "off" in options.presets else []
     chosen += [(name, live) for live in (True, False) for name in presets]

@@ -21,19 +21,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import walker
 from benchmarks.measuring import new_parser, start, write_figures
 from models.data.bodies import rotate
 from models.data.cameras import random_views
 from models.data.mocap import COCO_OF_MOCAP, Mocap, load_mocap
+from pipeline.arrays import F32, Bools
 from pipeline.skeletons import COCO_17
 from pipeline.sources.synthetic import SyntheticOptions, SyntheticSource
 from pipeline.track.swaps import SwapRepair
-from pipeline.types import F32, Origin
-
-Bools = NDArray[np.bool_]
+from pipeline.types import Origin
 
 RATES_HZ = (15, 30, 60)
 KINDS = ("arms", "legs", "all", "turn")

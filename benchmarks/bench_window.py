@@ -41,7 +41,7 @@ _WAYS = ("inside", "own process")
 
 
 @dataclass(frozen=True)
-class Shown:
+class Delays:
     """Milliseconds until the caller goes on, and until the picture is on the screen."""
 
     busy_ms: float
@@ -65,11 +65,11 @@ class Row:
         return f"{self.window:14}" + "".join(f"{figure:8.2f}" for figure in figures)
 
 
-def row_of(window: str, shown: Sequence[Shown]) -> Row:
+def row_of(window: str, delays: Sequence[Delays]) -> Row:
     """The figures of all pictures of a window."""
-    busy_ms, seen_ms = [one.busy_ms for one in shown], [one.seen_ms for one in shown]
+    busy_ms, seen_ms = [one.busy_ms for one in delays], [one.seen_ms for one in delays]
     busy, seen = (map(float, np.percentile(times_ms, [50, 95])) for times_ms in (busy_ms, seen_ms))
-    return Row(window, len(shown), *busy, *seen)
+    return Row(window, len(delays), *busy, *seen)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ class ScreenFile:
         return self._map[self._start + y_px * self._row_bytes + 4 * x_px]
 
 
-def measure(window: Window, screen_file: ScreenFile, size: tuple[int, int], count: int) -> Iterator[Shown]:
+def measure(window: Window, screen_file: ScreenFile, size: tuple[int, int], count: int) -> Iterator[Delays]:
     """The times of each picture but the first ones."""
     width, height = size
     pattern = np.random.default_rng(0).integers(0, 40, (height, width, 3), np.uint8)
@@ -130,11 +130,11 @@ def measure(window: Window, screen_file: ScreenFile, size: tuple[int, int], coun
                     screen.wait(0)
             seen_s = time.perf_counter() - started_s
             if number >= _FIRST:
-                yield Shown(1000 * busy_s, 1000 * seen_s)
+                yield Delays(1000 * busy_s, 1000 * seen_s)
             time.sleep(max(0.0, started_s + 1 / _RATE_HZ - time.perf_counter()))
 
 
-def _in_fresh_process(options: argparse.Namespace, way: str, display: str, screen_file: Path) -> list[Shown]:
+def _in_fresh_process(options: argparse.Namespace, way: str, display: str, screen_file: Path) -> list[Delays]:
     width, height = options.size
     words = ["--size", f"{width}x{height}", "--pictures", str(options.pictures), "--way", way]
     done = subprocess.run(
@@ -144,7 +144,7 @@ def _in_fresh_process(options: argparse.Namespace, way: str, display: str, scree
         text=True,
         check=True,
     )
-    return [Shown(*map(float, line.split())) for line in done.stdout.splitlines()]
+    return [Delays(*map(float, line.split())) for line in done.stdout.splitlines()]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -166,10 +166,10 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--pictures must be more than {_FIRST}, which do not count, and --rounds at least 1")
     if options.way:
         window = CvWindow("bench") if options.way == _WAYS[0] else open_window("bench")
-        for shown in measure(window, ScreenFile(options.screen), options.size, options.pictures):
-            print(shown.busy_ms, shown.seen_ms)
+        for delays in measure(window, ScreenFile(options.screen), options.size, options.pictures):
+            print(delays.busy_ms, delays.seen_ms)
         return
-    found: dict[str, list[Shown]] = {way: [] for way in _WAYS}
+    found: dict[str, list[Delays]] = {way: [] for way in _WAYS}
     with tempfile.TemporaryDirectory() as folder, xvfb(Path(folder)) as display:
         for _ in range(options.rounds):
             for way in _WAYS:

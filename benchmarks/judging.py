@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,22 +17,23 @@ from models.evaluation.evaluate import lifter_card
 from models.evaluation.live import Seen, Tier, judge_clips, judge_views, look
 from models.evaluation.on_footage import View, load_views
 from models.evaluation.on_mocap import CONDITIONS
-from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
-from pipeline.detect import DETECTORS, create_detector
-from pipeline.lift.onnx import OnnxLifter
+from pipeline.detect.create import DETECTORS, create_detector
+from pipeline.lift.base import PreviewLifter
+from pipeline.lift.create import DEFAULT_MODEL, LIVE_MODEL
+from pipeline.lift.network import OnnxNetwork
 from pipeline.lift.paired import PairedLifter
+from pipeline.lift.windows import WindowLifter
 
 DEFAULT_LIFTER = f"{DEFAULT_MODEL}+{LIVE_MODEL}"
 CONDITION = "detector_like"
 
-LiveLifter = OnnxLifter | PairedLifter
 Figures = Mapping[str, Any]
 """As ``models.evaluation`` makes them (``scores.summary``, ``on_footage.score``); they go into files as they are."""
 
 
 @dataclass(frozen=True)
 class Footage:
-    """Recordings with triangulated joints, and what the detector finds in each."""
+    """Clips with triangulated joints, and what the detector finds in each."""
 
     views: Sequence[View]
     seen: Sequence[Seen]
@@ -64,7 +64,7 @@ class Judged:
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """What is judged on, and how much of it."""
     parser.add_argument("--data", type=Path, metavar="FILE", help="motion capture file (.npz)")
-    parser.add_argument("--footage", type=Path, metavar="FOLDER", help="recordings with triangulated joints")
+    parser.add_argument("--footage", type=Path, metavar="FOLDER", help="clips with triangulated joints")
     parser.add_argument("--detector", default="default", choices=list(DETECTORS), help="of the footage")
     parser.add_argument("--cameras", type=int, default=CAMERAS, help="motion capture: per clip, default %(default)s")
     parser.add_argument(
@@ -90,30 +90,34 @@ def load_footage(options: argparse.Namespace, every: int = 1) -> Footage:
         return Footage([], [])
     views, seen = load_views(options.footage), []
     for view in views:
-        with closing(create_detector(options.detector, CPU, options.threads)) as detector:
+        with create_detector(options.detector, device=CPU, threads=options.threads) as detector:
             seen.append(look(view, detector, every))
     return Footage(views, seen)
 
 
-def live_lifter(text: str, threads: int) -> LiveLifter:
+def live_lifter(text: str, threads: int) -> PreviewLifter:
     """The lifter of a live run: of one model, or of two with a plus sign between them.
 
     Raises:
         ModelError: there is no such model.
         ConfigError: the two make no pair.
     """
-    settled, _, early = text.partition("+")
-    lifter = OnnxLifter(lifter_card(settled), CPU, threads)
-    return PairedLifter(lifter, OnnxLifter(lifter_card(early), CPU, threads)) if early else lifter
+    settled, _, preview = text.partition("+")
+    lifter = _lifter(settled, threads)
+    return PairedLifter(lifter, _lifter(preview, threads)) if preview else lifter
 
 
-def title_of(lifter: LiveLifter) -> str:
-    """Name of a live run's lifter."""
-    return f"{lifter.card.name}+{lifter.early.card.name}" if isinstance(lifter, PairedLifter) else lifter.card.name
+def _lifter(name: str, threads: int) -> WindowLifter:
+    return WindowLifter(OnnxNetwork(lifter_card(name), CPU, threads))
+
+
+def title_of(lifter: PreviewLifter) -> str:
+    """Names of a live run's models, as ``live_lifter`` takes them."""
+    return "+".join(model.name for model in lifter.models.values())
 
 
 def judge(
-    lifter: LiveLifter,
+    lifter: PreviewLifter,
     clips: Sequence[SeenClip],
     footage: Footage,
     lookaheads: Sequence[int],
@@ -123,10 +127,10 @@ def judge(
     """Judge a lifter at these look-aheads on all that there is.
 
     Args:
-        lifter: of the settled and the provisional poses.
+        lifter: of settled poses and previews.
         clips: motion capture.
         footage: looked at every ``every`` frames already.
-        lookaheads: of the provisional poses, in frames of the window.
+        lookaheads: of the previews, in frames of the window.
         every: the detector looks at every so many frames.
         title: of the progress bar.
     """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.data.keypoint_noise import DETECTOR_LIKE, add_noise
+from pipeline.arrays import F32, Bools
 from pipeline.sources.synthetic import SyntheticSource
-from pipeline.types import F32, Origin, Pose2D
+from pipeline.types import Origin, Pose2D
 
 _BODY_SHARE_OF_BOX = 0.9  # the box ends at the ankles and at the eyes
 
@@ -23,9 +23,7 @@ def body_px(xy_px: F32) -> F32:
     return length_px
 
 
-def disturbed(
-    xy_px: F32, inside: NDArray[np.bool_], length_px: F32, rate_hz: float, rng: np.random.Generator
-) -> tuple[F32, F32]:
+def disturbed(xy_px: F32, inside: Bools, length_px: F32, rate_hz: float, rng: np.random.Generator) -> tuple[F32, F32]:
     """Keypoints [N, T, 17, 2] disturbed as a detector disturbs them, and their scores [N, T, 17]; 0: missing."""
     rates = np.full(len(xy_px), rate_hz, np.float32)
     return add_noise(xy_px, inside, length_px, rates, rng, DETECTOR_LIKE)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+from pipeline.arrays import F32
 
 
 @dataclass(frozen=True)

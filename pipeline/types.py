@@ -1,21 +1,27 @@
-"""The only things that pass between rooms: Frame, Pose2D, Window, Pose3D.
+"""What passes between the rooms, in the order of the road: Frame, Pose2D, Window, Pose3D, Person, Rows, Shown, Drawn.
 
-All are frozen dataclasses around numpy arrays. Nobody writes into an array after it was put into one.
+All are frozen dataclasses around numpy arrays, which become read-only when they are put into one. They are compared by
+identity: two poses with equal values are two poses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
+from enum import Enum, IntEnum
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32, F64, U8, read_only
 from pipeline.skeletons import COCO_17, H36M_17
 
-F32 = NDArray[np.float32]
-U8 = NDArray[np.uint8]
+Normalisation = Literal["person-view", "image"]
+"""How a lifter expects its keypoints, by the names in model cards: ``pipeline.window.person_view`` or
+``pipeline.window.image_plane``."""
+
+NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
+"""The image of a frame whose picture is no longer needed."""
 
 
 class Origin(IntEnum):
@@ -54,7 +60,7 @@ def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of a source.
 
@@ -70,9 +76,10 @@ class Frame:
 
     def __post_init__(self) -> None:
         _expect("Frame.image", self.image, (None, None, 3), _U8)
+        read_only(self.image)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pose2D:
     """The keypoints of one person in one frame, COCO-17 order.
 
@@ -99,6 +106,7 @@ class Pose2D:
         _expect("Pose2D.score", self.score, (joints,), _F32)
         _expect("Pose2D.bbox_px", self.bbox_px, (4,), _F32)
         _expect("Pose2D.origin", self.origin, (joints,), _U8)
+        read_only(self.xy_px, self.score, self.bbox_px, self.origin)
 
     @staticmethod
     def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose2D:
@@ -120,7 +128,7 @@ class Pose2D:
         return bool((self.origin == _MISSING).all())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """The lifter's input for one target frame of one person.
 
@@ -130,7 +138,7 @@ class Window:
         target_time_s: its time.
         time_s: float64 [T], times of the window's frames (edge frames repeated where padded).
         keypoints: float32 [T, 17, 3], Human3.6M-17 order, (x, y, confidence), normalised by the person
-            as ``pipeline.window.person_view`` describes; 0, 0, 0 where missing.
+            as the lifter's ``Normalisation`` says; 0, 0, 0 where missing.
         rotation: float32 [3, 3], takes camera axes to the axes of the window's view
             (``x_view = rotation @ x_camera``).
         score: float32 [17], confidence of the target frame's joints.
@@ -141,7 +149,7 @@ class Window:
     track_id: int
     target_index: int
     target_time_s: float
-    time_s: NDArray[np.float64]
+    time_s: F64
     keypoints: F32
     rotation: F32
     score: F32
@@ -155,9 +163,10 @@ class Window:
         _expect("Window.rotation", self.rotation, (3, 3), _F32)
         _expect("Window.score", self.score, (joints,), _F32)
         _expect("Window.origin", self.origin, (joints,), _U8)
+        read_only(self.time_s, self.keypoints, self.rotation, self.score, self.origin)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pose3D:
     """The 3D joints of one person in one frame, Human3.6M-17 order.
 
@@ -183,6 +192,7 @@ class Pose3D:
         _expect("Pose3D.xyz_m", self.xyz_m, (joints, 3), _F32)
         _expect("Pose3D.score", self.score, (joints,), _F32)
         _expect("Pose3D.origin", self.origin, (joints,), _U8)
+        read_only(self.xyz_m, self.score, self.origin)
 
     @staticmethod
     def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose3D:
@@ -202,3 +212,91 @@ class Pose3D:
     def is_missing(self) -> bool:
         """True when no joint has a value."""
         return bool((self.origin == _MISSING).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person in one frame. Somebody who is not seen has missing poses.
+
+    Attributes:
+        pose2d, pose3d: of this frame and person.
+        smoothed: ``pose3d`` smoothed; None where smoothing is off.
+
+    Raises:
+        ValueError: the poses are of different people or frames.
+    """
+
+    pose2d: Pose2D
+    pose3d: Pose3D
+    smoothed: Pose3D | None = None
+
+    def __post_init__(self) -> None:
+        wanted = self.pose2d.track_id, self.pose2d.frame_index
+        for pose in (self.pose3d, self.smoothed):
+            if pose is not None and (pose.track_id, pose.frame_index) != wanted:
+                raise ValueError(
+                    f"Person: 2D pose of person {wanted[0]} in frame {wanted[1]}, 3D pose of person {pose.track_id} in "
+                    f"frame {pose.frame_index}"
+                )
+
+    @property
+    def track_id(self) -> int:
+        """Stable number of the person, from 0."""
+        return self.pose2d.track_id
+
+    @property
+    def best3d(self) -> Pose3D:
+        """The smoothed pose where there is one, else the raw one."""
+        return self.pose3d if self.smoothed is None else self.smoothed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """What the files hold of one frame: settled poses. One for every frame of a clip, in order, never dropped.
+
+    Attributes:
+        frame_index, time_s: of the frame.
+        people: those who are known at this time, also those who are not seen in this frame.
+    """
+
+    frame_index: int
+    time_s: float
+    people: tuple[Person, ...]
+
+
+class Tier(Enum):
+    """How final the poses are that are shown of a frame."""
+
+    PREVIEW = "preview"
+    """Lifted at once, with a part of the look-ahead or none of it."""
+
+    SETTLED = "settled"
+    """Lifted with the whole look-ahead (or when the source ended)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What a screen, film or viewer gets of one frame. Live it may be dropped when drawing or showing is too slow.
+
+    Attributes:
+        frame: with its picture, no larger than it will be drawn.
+        people: as in ``Rows``.
+        tier: of the poses.
+    """
+
+    frame: Frame
+    people: tuple[Person, ...]
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A composed picture.
+
+    Attributes:
+        shown: what is drawn.
+        picture: uint8 [H, W, 3], BGR.
+    """
+
+    shown: Shown
+    picture: U8

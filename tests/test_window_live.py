@@ -20,7 +20,7 @@ import cv2
 import pytest
 
 import app
-from pipeline.types import U8
+from pipeline.arrays import U8
 from tests.helpers.http_video import Plan, http_video
 from tests.helpers.leaks import wait_until
 from tests.helpers.xvfb import Display, needs_xdotool, needs_xvfb, xvfb

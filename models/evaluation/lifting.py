@@ -7,18 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.lift.onnx import Lifter
+from pipeline.lift.base import Lifter
 from pipeline.skeletons import H36M_17
 from pipeline.types import Origin, Pose2D
 from pipeline.window.buffer import WindowBuffer, frame_step
-from pipeline.window.person_view import NORMALISATION
 
 F32 = NDArray[np.float32]
-
-
-def normalisation_of(lifter: Lifter) -> str:
-    """What the lifter's windows must be prepared with; lifters that do not say get ``NORMALISATION``."""
-    return str(getattr(lifter, "normalisation", NORMALISATION))
 
 
 def lift_clip(
@@ -56,8 +50,8 @@ def lift_poses(
     poses: Iterable[Pose2D], size_px: tuple[int, int], rate_hz: float, lifter: Lifter, focal_px: float | None = None
 ) -> F32:
     """As ``lift_clip``, from the poses of all frames in order."""
-    step = frame_step(rate_hz)
-    buffer = WindowBuffer(0, lifter.window, lifter.lookahead, size_px, focal_px, step, normalisation_of(lifter))
+    step, spec = frame_step(rate_hz), lifter.spec
+    buffer = WindowBuffer(0, spec.window, spec.lookahead, size_px, focal_px, step, spec.normalisation)
     due = [item for pose in poses for item in buffer.push(pose)] + buffer.finish()
     joints = np.full((len(due), len(H36M_17), 3), np.nan, np.float32)
     row = {item.pose.frame_index: number for number, item in enumerate(due)}

@@ -1,8 +1,8 @@
-"""Judge what a live run shows: provisional poses of the newest frames, and the settled ones that follow.
+"""Judge what a live run shows: previews of the newest frames, and the settled poses that follow.
 
 ``evaluate --lookaheads`` reads the full-sequence head at the same places of the same windows as long as every joint is
 seen in every frame. A live run differs where something is missing, and it is judged here as it is: frame by frame
-through ``People`` (swap repair included), ``WindowBuffer.preview`` and ``OnnxLifter.lift_both``. Gaps in the past of
+through ``People`` (swap repair included), ``WindowBuffer.preview`` and ``PreviewLifter``. Gaps in the past of
 the newest frame are bridged by then; joints that are missing in the newest frames are not known yet; a frame that was
 not looked at (``--detect-every``) shows the last known keypoints, and has a pose all the same.
 """
@@ -10,7 +10,6 @@ not looked at (``--detect-every``) shows the last known keypoints, and has a pos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -20,18 +19,19 @@ from numpy.typing import NDArray
 
 from models.data.keypoint_noise import NoiseRecipe
 from models.evaluation.clips import RATE_HZ, SeenClip
-from models.evaluation.lifting import normalisation_of, poses_2d
+from models.evaluation.figures import FootageFigures, PoseFigures, ViewFigures
+from models.evaluation.lifting import poses_2d
 from models.evaluation.on_footage import View, average, score
 from models.evaluation.on_mocap import observed
 from models.evaluation.scores import Lifted, summary
 from pipeline.detect.base import Detector
-from pipeline.lift.onnx import BATCH, PreviewLifter
+from pipeline.lift.base import PreviewLifter
+from pipeline.lift.windows import BATCH
 from pipeline.run.people import People
-from pipeline.run.results import NO_IMAGE
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
-from pipeline.types import Frame, Pose2D, Pose3D, Window
-from pipeline.window.buffer import Due, WindowBuffer, frame_step
+from pipeline.types import Pose2D, Pose3D, Window
+from pipeline.window.buffer import ReadyFrame, WindowBuffer, frame_step
 
 F32 = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -46,7 +46,7 @@ _SHORTEST_FRAMES = 3  # velocity and acceleration need three
 
 @dataclass(frozen=True)
 class Seen:
-    """A recording as the detector sees it.
+    """A clip as the detector sees it.
 
     Attributes:
         times_s: of all frames.
@@ -72,7 +72,7 @@ def look(view: View, detector: Detector, every: int = 1) -> Seen:
     Raises:
         SourceError: the video can't be read.
     """
-    with closing(open_source(str(view.video))) as source:
+    with open_source(view.video) as source:
         info, times_s, poses = source.info, [], []
         for number, frame in enumerate(source):
             times_s.append(frame.time_s)
@@ -83,12 +83,12 @@ def look(view: View, detector: Detector, every: int = 1) -> Seen:
 def lift_live(
     seen: Seen, lifter: PreviewLifter, lookaheads: Sequence[int], focal_px: float | None = None
 ) -> dict[Tier, F32]:
-    """Person 0 of a recording as a live run shows it.
+    """Person 0 of a clip as a live run shows it.
 
     Args:
         seen: the keypoints.
-        lifter: of the settled and the provisional poses.
-        lookaheads: of the provisional poses, in frames of the window, none greater than the lifter's own.
+        lifter: of settled poses and previews.
+        lookaheads: of the previews, in frames of the window, none greater than the lifter's own.
         focal_px: focal length; assumed by the pipeline if None.
 
     Returns:
@@ -105,10 +105,10 @@ def lift_live(
         settled = [window for moment in moments for window in moment.settled]
         for lookahead in lookaheads:
             newest = [window for moment in moments for window in moment.newest[lookahead]]
-            poses, shown = lifter.lift_both(settled, newest, lookahead)
+            poses, previews = lifter.lift_with_previews(settled, newest, lookahead)
             settled = []  # once is enough
             _fill(tiers[SETTLED], poses)
-            _fill(tiers[lookahead], shown)
+            _fill(tiers[lookahead], previews)
         _fill(tiers[SETTLED], lifter(settled))
     return tiers
 
@@ -127,19 +127,18 @@ class _Moment:
 
 def _moments(seen: Seen, lifter: PreviewLifter, lookaheads: Sequence[int], focal_px: float | None) -> Iterator[_Moment]:
     def new_buffer(track_id: int) -> WindowBuffer:
-        step = frame_step(seen.rate_hz)
-        of_lifter = lifter.window, lifter.lookahead
-        return WindowBuffer(track_id, *of_lifter, seen.size_px, focal_px, step, normalisation_of(lifter))
+        step, spec = frame_step(seen.rate_hz), lifter.spec
+        return WindowBuffer(track_id, spec.window, spec.lookahead, seen.size_px, focal_px, step, spec.normalisation)
 
     people = People(new_buffer)
     for number, (time_s, poses) in enumerate(zip(seen.times_s, seen.poses, strict=True)):
-        due = people.push(Frame(number, time_s, NO_IMAGE), [pose for pose in poses if pose.track_id == 0])
+        due = people.push(number, time_s, [pose for pose in poses if pose.track_id == 0])
         newest = {lookahead: _windows(people.preview(lookahead)) for lookahead in lookaheads}
         yield _Moment(_windows(chain.from_iterable(due)), newest)
     yield _Moment(_windows(chain.from_iterable(people.finish())), {lookahead: [] for lookahead in lookaheads})
 
 
-def _windows(dues: Iterator[Due] | Sequence[Due]) -> list[Window]:
+def _windows(dues: Iterator[ReadyFrame] | Sequence[ReadyFrame]) -> list[Window]:
     return [due.window for due in dues if due.window is not None]
 
 
@@ -165,7 +164,7 @@ def judge_clips(
     lookaheads: Sequence[int],
     every: int = 1,
     progress: Callable[[int], Any] | None = None,
-) -> dict[Tier, dict[str, Any]]:
+) -> dict[Tier, PoseFigures]:
     """The figures of each tier (see ``scores.summary``) on motion capture, all on the same frames.
 
     The last frames of each clip, which a tier with the longest look-ahead does not reach, count for none of them.
@@ -175,7 +174,7 @@ def judge_clips(
         lifter: the model.
         clips: what it is judged on.
         recipe: the kind of 2D input.
-        lookaheads: of the provisional poses.
+        lookaheads: of the previews.
         every: the detector looks at every so many frames.
         progress: called with the number of frames just done.
     """
@@ -199,17 +198,17 @@ def judge_views(
     seen: Sequence[Seen],
     lookaheads: Sequence[int],
     focal_px: float | None = None,
-) -> dict[Tier, dict[str, Any]]:
+) -> dict[Tier, FootageFigures]:
     """The figures of each tier (see ``on_footage.score``) on footage: ``views``, ``average``; all on the same frames.
 
     Args:
         lifter: the model.
         views: the truth.
         seen: what the detector found in each of them.
-        lookaheads: of the provisional poses.
+        lookaheads: of the previews.
         focal_px: focal length; assumed by the pipeline if None.
     """
-    scores: dict[Tier, dict[str, Any]] = {tier: {} for tier in _tiers(lookaheads)}
+    scores: dict[Tier, dict[str, ViewFigures]] = {tier: {} for tier in _tiers(lookaheads)}
     for view, found in zip(views, seen, strict=True):
         end = len(found.times_s) - max(lookaheads, default=0) * frame_step(found.rate_hz)
         judged = replace(view, valid=view.valid & (view.frame_index < end)[:, None])

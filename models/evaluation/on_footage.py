@@ -1,6 +1,6 @@
 """Judge the whole pipeline, detector and lifter, on footage with triangulated joints.
 
-Layout of a folder: for each recording ``NAME_truth.npz`` and one ``NAME_CAMERA.mp4`` per view. The file holds
+Layout of a folder: for each scene ``NAME_truth.npz`` and one ``NAME_CAMERA.mp4`` per view. The file holds
 ``cam_names`` str [C], ``joint_names`` str [J], ``valid`` bool [N, J], ``frame_index`` int [N] (frames of the videos
 that have a truth) and, for each view, ``joints3d_CAMERA`` float [N, J, 3]: metres, camera axes (x right, y down, z
 away); where they are known, also ``K`` float [C, 3, 3], the cameras' intrinsics in pixels of the upright picture. Views
@@ -13,20 +13,19 @@ nose and neck).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.figures import AverageFigures, ViewFigures
 from models.evaluation.metrics import procrustes
 from pipeline.detect.base import Detector
-from pipeline.errors import ConfigError
-from pipeline.lift.onnx import Lifter
-from pipeline.run.pipeline import Pipeline, RunOptions
-from pipeline.run.results import Result
+from pipeline.errors import DataError
+from pipeline.lift.base import Lifter
+from pipeline.run.options import RunOptions
+from pipeline.run.pipeline import Pipeline
 from pipeline.skeletons import H36M_17
 from pipeline.sources import open_source
 from pipeline.types import Frame, Pose2D
@@ -66,12 +65,12 @@ def load_views(folder: Path) -> list[View]:
     """The views of all recordings of a folder.
 
     Raises:
-        ConfigError: there is no recording, a truth file does not have the layout, or it has no video.
+        DataError: there is no recording, a truth file does not have the layout, or it has no video.
     """
     truths = sorted(folder.glob("*_truth.npz"))
     if not truths:
-        raise ConfigError(
-            f"--on {folder}: no NAME_truth.npz there; give a motion capture file (.npz), or a folder of NAME_truth.npz "
+        raise DataError(
+            f"{folder}: no NAME_truth.npz there; give a motion capture file (.npz), or a folder of NAME_truth.npz "
             f"and NAME_CAMERA.mp4, see {_LAYOUT}"
         )
     return [view for truth in truths for view in _views_of(truth)]
@@ -97,20 +96,20 @@ def _views_of(path: Path) -> list[View]:
                 if path.with_name(f"{recording}_{camera}.mp4").is_file()
             ]
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ConfigError(f"{path} can't be read as triangulated truth ({error}); see {_LAYOUT}") from error
+        raise DataError(f"{path} can't be read as triangulated truth ({error}); see {_LAYOUT}") from error
     if not views:
-        raise ConfigError(f"{path}: none of its videos ({recording}_CAMERA.mp4) lies beside it")
+        raise DataError(f"{path}: none of its videos ({recording}_CAMERA.mp4) lies beside it")
     for view in views:
         shape = (len(view.frame_index), len(view.joints))
         if view.truth_m.shape != (*shape, 3) or view.valid.shape != shape or not set(_HIPS) <= set(view.joints):
-            raise ConfigError(
+            raise DataError(
                 f"{path}: joints of shape {view.truth_m.shape}, valid {view.valid.shape}, frames {shape[0]}, joints "
                 f"{', '.join(view.joints)} do not fit the layout; see {_LAYOUT}"
             )
     return views
 
 
-class Remembered:
+class Remembered(Detector):
     """A detector's results for one video, found once: several lifters are judged on the same keypoints."""
 
     def __init__(self, poses: dict[int, list[Pose2D]]) -> None:
@@ -120,8 +119,8 @@ class Remembered:
         """The poses of this frame."""
         return self.poses[frame.index]
 
-    def close(self) -> None:
-        """Nothing to release."""
+    def reset(self) -> None:
+        """Nothing is remembered from frame to frame."""
 
 
 def detect(view: View, detector: Detector) -> Remembered:
@@ -130,7 +129,8 @@ def detect(view: View, detector: Detector) -> Remembered:
     Raises:
         SourceError: the video can't be read.
     """
-    with closing(open_source(str(view.video))) as source:
+    detector.reset()
+    with open_source(view.video) as source:
         return Remembered({frame.index: detector(frame) for frame in source})
 
 
@@ -143,19 +143,16 @@ def lift_view(view: View, detector: Detector, lifter: Lifter, focal_px: float | 
     rows = {int(frame): row for row, frame in enumerate(view.frame_index)}
     chosen = [H36M_17.index(joint) for joint in view.joints]
     predicted = np.full(view.truth_m.shape, np.nan)
-
-    def take(result: Result) -> None:
-        row = rows.get(result.frame.index)
-        for pose in result.poses3d:
-            if row is not None and pose.track_id == 0:
-                predicted[row] = pose.xyz_m[chosen]
-
-    with closing(open_source(str(view.video))) as source:
-        Pipeline(source, detector, lifter, options=RunOptions(focal_px=focal_px)).run(take)
+    with open_source(view.video) as source:
+        for frame in Pipeline(source, detector, lifter, RunOptions(focal_px=focal_px)):
+            row = rows.get(frame.frame_index)
+            for person in frame.people:
+                if row is not None and person.track_id == 0:
+                    predicted[row] = person.pose3d.xyz_m[chosen]
     return predicted
 
 
-def score(predicted: NDArray[np.floating], view: View) -> dict[str, Any]:
+def score(predicted: NDArray[np.floating], view: View) -> ViewFigures:
     """The figures of one view.
 
     Args:
@@ -190,13 +187,18 @@ def score(predicted: NDArray[np.floating], view: View) -> dict[str, Any]:
     }
 
 
-def average(scores: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+def average(scores: Sequence[ViewFigures]) -> AverageFigures:
     """Mean of the views' main figures; None if a view has none."""
-    result: dict[str, float | None] = {}
-    for key in ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm"):
-        values = [entry[key] for entry in scores]
-        result[key] = None if None in values else round(float(np.mean(values)), 2)
-    return result
+    return {
+        "p_mpjpe_mm": _mean([entry["p_mpjpe_mm"] for entry in scores]),
+        "s_mpjpe_mm": _mean([entry["s_mpjpe_mm"] for entry in scores]),
+        "jitter_mm": _mean([entry["jitter_mm"] for entry in scores]),
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), 2) if len(known) == len(values) else None
 
 
 def clip_scale(predicted: F64, truth: F64) -> float:

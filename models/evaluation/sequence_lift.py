@@ -18,13 +18,14 @@ from models.exchange.checkpoints import load_official
 from models.exchange.export_onnx import load_trained
 from models.network.refine import Intrinsics, Refine, refined
 from models.network.strided_transformer import StridedTransformer
-from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.onnx import NORMALISATIONS
+from pipeline.errors import DataError, ModelError
+from pipeline.lift.network import normalisation_of
 from pipeline.runtime import Device, OnnxModel
-from pipeline.runtime.cards import read_card
+from pipeline.runtime.cards import LifterCard, read_card
 from pipeline.skeletons import Skeleton
-from pipeline.window.image_plane import IMAGE_NORMALISATION, image_plane
-from pipeline.window.person_view import NORMALISATION, assumed_focal_px, view_of_person
+from pipeline.types import Normalisation
+from pipeline.window.image_plane import image_plane
+from pipeline.window.person_view import assumed_focal_px, view_of_person
 
 F32 = NDArray[np.float32]
 
@@ -39,7 +40,7 @@ class Network:
         name: for tables.
         run: keypoints [B, T, J, C] to the target frame's pose [B, J, 3].
         window, lookahead, joints, channels: T, how many of its frames lie after the target, J, C.
-        normalisation: one of ``NORMALISATIONS``.
+        normalisation: what it expects.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Network:
     lookahead: int
     joints: int
     channels: int
-    normalisation: str
+    normalisation: Normalisation
 
 
 def load_network(path: Path, device: Device, threads: int = 0) -> Network:
@@ -58,22 +59,23 @@ def load_network(path: Path, device: Device, threads: int = 0) -> Network:
         ConfigError, ModelError, DeviceError: it can't be used; the message says why.
     """
     if not path.is_file():
-        raise ConfigError(f"model {path} does not exist; give an .onnx file with its card, a .pt or a .pth checkpoint")
+        raise DataError(f"model {path} does not exist; give an .onnx file with its card, a .pt or a .pth checkpoint")
     if path.suffix == ".onnx":
         card = read_card(path.with_suffix(".json"))
-        if card.kind != "lifter" or card.data["normalisation"] not in NORMALISATIONS:
-            raise ModelError(f"{path} is no lifter that this program can feed (see its card {card.path})")
-        model, arch = OnnxModel(card, device, threads), card.data["architecture"]
-        shape = card.data["window"], card.data["lookahead"], arch["joints"], arch["channels"]
-        return Network(card.name, lambda x: model.run(x)[0], *shape, card.data["normalisation"])
+        if not isinstance(card, LifterCard):
+            raise ModelError(f"{path} is no lifter (see its card {card.path})")
+        model, normalisation = OnnxModel(card, device, threads), normalisation_of(card)
+        shape = card.window, card.lookahead, card.joints, card.channels
+        return Network(card.name, lambda x: model.run(x)[0], *shape, normalisation)
     if threads:
         torch.set_num_threads(threads)
     if path.suffix == ".pth":
         network = load_official(path)
-        arch, lookahead, normalisation = network.arch, (network.arch.window - 1) // 2, IMAGE_NORMALISATION
+        arch, lookahead = network.arch, (network.arch.window - 1) // 2
+        normalisation = "image"
     else:
         network, state = load_trained(path)
-        arch, normalisation = network.arch, NORMALISATION
+        arch, normalisation = network.arch, "person-view"
         lookahead = arch.window - 1 - int(state["recipe"]["target"])
     return Network(path.stem, _in_torch(network), arch.window, lookahead, arch.joints, arch.channels, normalisation)
 
@@ -102,9 +104,9 @@ class WholeSequences:
 
     def __init__(self, network: Network, skeleton: Skeleton, flip: bool = False, refine: Refine | None = None) -> None:
         if network.joints != len(skeleton):
-            raise ConfigError(f"{network.name} lifts {network.joints} joints, the data set has {len(skeleton)}")
-        if refine is not None and (network.normalisation != IMAGE_NORMALISATION or refine.joints != network.joints):
-            raise ConfigError(f"the refine module does not belong to {network.name}; it needs a published network")
+            raise DataError(f"{network.name} lifts {network.joints} joints, the data set has {len(skeleton)}")
+        if refine is not None and (network.normalisation != "image" or refine.joints != network.joints):
+            raise DataError(f"the refine module does not belong to {network.name}; it needs a published network")
         self.network, self.skeleton, self.flip, self.refine = network, skeleton, flip, refine
 
     def __call__(self, sequence: CameraSequence) -> F32:
@@ -121,7 +123,7 @@ class WholeSequences:
     def _lift(self, sequence: CameraSequence, frames: NDArray[np.intp]) -> F32:
         """Windows of these frames [B, T] to poses [B, J, 3] in camera axes."""
         rotation: F32 | None = None
-        if self.network.normalisation == IMAGE_NORMALISATION:
+        if self.network.normalisation == "image":
             xy = image_plane(sequence.xy_px, sequence.camera.size_px)[frames]
         else:
             focal, centre = _pinhole(sequence)

@@ -6,9 +6,8 @@ import argparse
 import resource
 import sys
 import tempfile
-from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.commands.console import remark
 from pipeline.commands.interrupt import stopping
@@ -16,18 +15,17 @@ from pipeline.commands.options import (
     add_model_arguments,
     add_motion_arguments,
     add_source_arguments,
-    load_models,
-    run_options,
+    model_options,
+    motion_options,
+    source_options,
 )
-from pipeline.commands.run import timings
 from pipeline.errors import ConfigError
-from pipeline.export.results import Outputs
 from pipeline.export.run_json import write_run_json
-from pipeline.render.compose import Composer
-from pipeline.run.pipeline import Pipeline
-from pipeline.run.results import Statistics
-from pipeline.sources import open_source
-from pipeline.sources.paced import Paced
+from pipeline.job import Job, Observer, Wants
+from pipeline.job_options import JobOptions, ResultOptions
+from pipeline.job_report import Counts, Report, Timings
+
+_WAITING = "wait"  # the stage of a live source, which is no work
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +33,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     add_model_arguments(parser)
     add_motion_arguments(parser)
-    parser.add_argument("--live", action="store_true", help="play the recording like a camera: late frames are dropped")
+    parser.add_argument("--live", action="store_true", help="play the clip like a camera: late frames are dropped")
     parser.add_argument("--no-video", action="store_true", help="neither draw nor encode")
     parser.add_argument(
         "--record", action="store_true", help="with --live: encode what is drawn, as 'run --record' does"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+
+
+class _Pictures(Observer):
+    """Wants pictures and does nothing with them, as a screen that takes no time."""
+
+    def begin(self, job: Job) -> Wants:
+        """Pictures, please."""
+        return Wants.PICTURES
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a run took.
+
+    Attributes:
+        timings, counts: as in its report.
+        shares: of the work, by stage: seconds of the stage in those of all stages; None for waiting.
+        peak_memory_mb: of the whole process.
+    """
+
+    timings: Timings
+    counts: Counts
+    shares: dict[str, float | None]
+    peak_memory_mb: float
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -50,56 +72,40 @@ def execute(options: argparse.Namespace) -> int:
         PoseStrideError: what went wrong.
     """
     if options.json is not None and not options.json.parent.is_dir():
-        raise ConfigError(f"--json {options.json}: there is no folder {options.json.parent}; create it first")
-    with closing(open_source(options.source, start_s=options.start, end_s=options.end, fps=options.fps)) as opened:
-        if options.live and opened.info.live:
+        raise ConfigError("--json", options.json, f"lies in no folder: create {options.json.parent} first")
+    draws = not options.no_video
+    asked = JobOptions(
+        source=source_options(options, paced=options.live),
+        preset=options.preset,
+        models=model_options(options),
+        motion=motion_options(options),
+        results=ResultOptions(video=draws, record=options.record and draws),
+    )
+    with tempfile.TemporaryDirectory() as folder, Job(asked, folder, [_Pictures()] if draws else []) as job:
+        if options.record and not job.source.info.live:
             raise ConfigError(
-                f"--live plays a recording like a camera, but {opened.info.name} is live already; leave it out"
+                "--record", None, "belongs to --live: a clip is encoded anyway, unless --no-video is given"
             )
-        source = Paced(opened) if options.live else opened
-        models = load_models(options, source.info.live, draws=not options.no_video)
-        info = source.info
-        composer = None if options.no_video else Composer(info.width_px, info.height_px)
-        if options.record and not info.live:
-            raise ConfigError("--record belongs to --live: a recording is encoded anyway, unless --no-video is given")
-        with closing(models.detector):
-            pipeline = Pipeline(source, models.detector, models.lifter, composer, run_options(options))
-            with stopping(pipeline.stop) as stop:
-                statistics = _measure(pipeline, options)
-    figures = _figures(statistics)
+        with stopping(job.interrupt) as stop:
+            report = job.run()
+    figures = _figures(report)
     print(_table(figures))
     if options.json is not None:
-        write_run_json(options.json, figures)
+        write_run_json(options.json, asdict(figures))
     if stop.interrupt is None:
         return 0
     remark(f"{stop.interrupt}: these are the figures of a part")
     return stop.interrupt.exit_code
 
 
-def _measure(pipeline: Pipeline, options: argparse.Namespace) -> Statistics:
-    composer = pipeline.composer
-    with tempfile.TemporaryDirectory() as name:
-        options = argparse.Namespace(**{"wide": False, "npz": False, **vars(options)})
-        size = composer.output_size if composer else None
-        with Outputs(Path(name), options, pipeline.source.info, size) as outputs:
-            return pipeline.run(outputs.take, film=outputs if pipeline.source.info.live else None)
-
-
-def _figures(statistics: Statistics) -> dict[str, Any]:
-    figures = timings(statistics)
-    stages = figures["stages"]
-    busy = sum(stage["seconds_total"] for name, stage in stages.items() if name != "wait")
-    for name, stage in stages.items():
-        stage["share"] = round(stage["seconds_total"] / busy, 3) if busy and name != "wait" else None
-    return {
-        **figures,
-        "frames": statistics.frames,
-        "frames_with_person": statistics.frames_with_person,
-        "dropped_frames": statistics.dropped,
-        "pictures": statistics.pictures,
-        "not_drawn": statistics.not_drawn,
-        "peak_memory_mb": round(_peak_memory_mb(), 1),
+def _figures(report: Report) -> Figures:
+    stages = report.timings.stages
+    busy_s = sum(stage.seconds_total for name, stage in stages.items() if name != _WAITING)
+    shares = {
+        name: round(stage.seconds_total / busy_s, 3) if busy_s and name != _WAITING else None
+        for name, stage in stages.items()
     }
+    return Figures(report.timings, report.counts, shares, round(_peak_memory_mb(), 1))
 
 
 def _peak_memory_mb() -> float:
@@ -107,18 +113,19 @@ def _peak_memory_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def _table(figures: dict[str, Any]) -> str:
+def _table(figures: Figures) -> str:
     def shown(value: float | None, unit: str) -> str:
         return "-" if value is None else f"{value:.1f} {unit}"
 
+    counts, timings = figures.counts, figures.timings
     lines = [
-        f"{figures['frames']} frames ({figures['dropped_frames']} dropped, {figures['pictures']} drawn), "
-        f"{figures['fps']:.1f} frames/s, latency "
-        f"{shown(figures['latency_ms_median'], 'ms')} (median), {shown(figures['latency_ms_p95'], 'ms')} (95 %), "
-        f"peak memory {figures['peak_memory_mb']:.0f} MB",
+        f"{counts.frames} frames ({counts.dropped_frames} dropped, {counts.pictures} drawn), "
+        f"{timings.fps:.1f} frames/s, latency "
+        f"{shown(timings.latency_ms_median, 'ms')} (median), {shown(timings.latency_ms_p95, 'ms')} (95 %), "
+        f"peak memory {figures.peak_memory_mb:.0f} MB",
         f"{'stage':10}{'ms per frame (median)':>24}{'share of the work':>20}",
     ]
-    for name, stage in figures["stages"].items():
-        share = "-" if stage["share"] is None else f"{100 * stage['share']:.0f} %"
-        lines.append(f"{name:10}{shown(stage['ms_median'], ''):>24}{share:>20}")
+    for name, stage in timings.stages.items():
+        share = figures.shares[name]
+        lines.append(f"{name:10}{shown(stage.ms_median, ''):>24}{'-' if share is None else f'{100 * share:.0f} %':>20}")
     return "\n".join(lines)

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
-from pipeline.commands.options import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.errors import DisplayError, PoseStrideError
+from pipeline.lift.create import DEFAULT_MODEL, LIVE_MODEL
 from pipeline.render.display import open_window
 from pipeline.runtime import Device, OnnxModel
-from pipeline.runtime.cards import list_cards
+from pipeline.runtime.cards import Card, LifterCard, list_cards
 from pipeline.runtime.engines import LIMIT_BYTES, cache_dir, size_bytes
 from pipeline.runtime.gpu import gpu_problems, nvidia_smi
 
@@ -121,7 +121,7 @@ def _screen() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     try:
-        cards = list_cards()
+        cards = list_cards(Card)
     except PoseStrideError as error:
         yield "problem", str(error)
         return
@@ -131,7 +131,7 @@ def _models() -> Iterator[Finding]:
         except PoseStrideError as error:
             yield "problem", str(error)
             continue
-        if card.kind == "lifter":
+        if isinstance(card, LifterCard):
             yield from _try_model(card.name, Device("cpu"))
     for name in (DEFAULT_MODEL, LIVE_MODEL):
         if not any(card.name == name for card in cards):
@@ -140,11 +140,10 @@ def _models() -> Iterator[Finding]:
 
 def _try_model(name: str, device: Device) -> Iterator[Finding]:
     try:
-        card = next((card for card in list_cards("lifter") if card.name == name), None)
+        card = next((card for card in list_cards(LifterCard) if card.name == name), None)
         if card is None:
             return
-        arch = card.data["architecture"]
-        shape = (1, card.data["window"], arch["joints"], arch.get("channels", 3))
+        shape = (1, card.window, card.joints, card.channels)
         OnnxModel(card, device).run(np.zeros(shape, np.float32))
         yield "ok", f"lifter {name} runs on the {'CPU' if device.kind == 'cpu' else f'GPU: --device {device}'}"
     except PoseStrideError as error:

@@ -2,82 +2,98 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack
 
-from pipeline.errors import ExportError
-from pipeline.export.results import Outputs
-from pipeline.export.snapshot import save_snapshot
+from pipeline.arrays import U8
+from pipeline.commands.console import remark
+from pipeline.errors import DisplayError, ExportError
+from pipeline.job import Job, Observer, Wants
+from pipeline.render.display import open_window
 from pipeline.render.keys import Command
-from pipeline.render.screen import Screen
-from pipeline.run.pipeline import Pipeline
-from pipeline.run.results import Result
-from pipeline.sources.live import state_of
+from pipeline.render.screen import Screen, Window
 from pipeline.sources.live_options import LivePhase
+from pipeline.types import Shown
+
+_TITLE = "PoseStride"
 
 
-class LiveView:
-    """Shows results on a screen and does what its keys ask for.
+class LiveView(Observer):
+    """Shows a live run on a screen, if there is one, and does what its keys ask for. Use as a context manager.
 
     Args:
-        screen: open.
-        pipeline: is stopped by the quit key; its composer is mirrored by the mirror key.
-        outputs: record on demand.
-        folder: for snapshots.
-
-    Attributes:
-        snapshots: names of those that were saved.
+        open_window: opens the window.
     """
 
-    def __init__(self, screen: Screen, pipeline: Pipeline, outputs: Outputs, folder: Path) -> None:
-        self._screen, self._pipeline, self._outputs, self._folder = screen, pipeline, outputs, folder
-        self.snapshots: list[str] = []
+    def __init__(self, open_window: Callable[[str], Window] = open_window) -> None:
+        self._open_window = open_window
+        self._stack = ExitStack()
+        self._screen: Screen | None = None
         self._phase: LivePhase | None = None
-        self._shown = False  # a picture of the source: those before it only say that it is waited for
+        self._has_shown = False  # a picture of the source: those before it only say that it is waited for
 
-    def take(self, result: Result) -> None:
-        """Show the result's picture, if it has one."""
-        self._tell()
-        if result.picture is not None:
-            self._screen.recording = self._outputs.recording
-            for delay_s in self._screen.delays_s() if self._shown else ():
-                self._pipeline.statistics.meter.add("screen", delay_s)
-            self._shown = True
-            self._do(self._screen.show(result.picture))
+    def begin(self, job: Job) -> Wants:
+        """Open the window of a live source."""
+        self._job = job
+        if not job.source.info.live:
+            return Wants.ROWS
+        try:
+            window = self._open_window(_TITLE)
+        except DisplayError as error:
+            remark(f"no window: {error}; the run goes on without one")
+            return Wants.ROWS
+        self._screen = self._stack.enter_context(Screen(window))
+        return Wants.PICTURES
+
+    def shown(self, shown: Shown, picture: U8 | None) -> None:
+        """Show the picture."""
+        screen = self._screen
+        if screen is None or picture is None:
+            return
+        self._tell(screen)
+        screen.recording = self._job.recording
+        for delay_s in screen.delays_s() if self._has_shown else ():
+            self._job.statistics.meter.add("screen", delay_s)
+        self._has_shown = True
+        self._do(screen, screen.show(picture))
 
     def idle(self) -> None:
-        """No result has come for a moment: keep the window alive and say why, if the source knows."""
-        self._tell()
-        self._do(self._screen.wait(0.0))
+        """Nothing has come for a moment: keep the window alive and say why, if the source knows."""
+        if self._screen is not None:
+            self._tell(self._screen)
+            self._do(self._screen, self._screen.wait(0.0))
 
-    def _tell(self) -> None:
+    def _tell(self, screen: Screen) -> None:
         """Say that the source broke off, or came back."""
-        state = state_of(self._pipeline.source)
+        state = self._job.source.state
         if state is not None and state.phase is not self._phase:
             self._phase = state.phase
             if state.phase is LivePhase.RECONNECTING:
-                self._screen.say(f"reconnecting: {state.message}", float("inf"))
+                screen.say(f"reconnecting: {state.message}", float("inf"))
             elif state.reconnects:
-                self._screen.say("connected again")
+                screen.say("connected again")
 
-    def _do(self, command: Command | None) -> None:
-        composer = self._pipeline.composer
+    def _do(self, screen: Screen, command: Command | None) -> None:
         if command is Command.QUIT:
-            self._pipeline.stop()
-        elif command is Command.MIRROR and composer is not None:
-            composer.mirror = not composer.mirror
+            self._job.stop()
+        elif command is Command.MIRROR:
+            self._job.toggle_mirror()
         elif command in (Command.RECORD, Command.SNAPSHOT):
             try:
-                self._screen.say(self._kept(command))
+                screen.say(self._keep(screen, command))
             except ExportError as error:  # a picture less is no reason to end a run
-                self._screen.say(str(error), 6.0)
+                screen.say(str(error), 6.0)
 
-    def _kept(self, command: Command) -> str:
+    def _keep(self, screen: Screen, command: Command) -> str:
         """Record or save a picture, and say what was done."""
         if command is Command.SNAPSHOT:
-            if self._screen.picture is None:
-                return "no picture yet"
-            self.snapshots.append(save_snapshot(self._folder, self._screen.picture).name)
-            return f"saved {self.snapshots[-1]}"
-        done = self._outputs.toggle_recording()
-        self._screen.recording = self._outputs.recording
+            return "no picture yet" if screen.picture is None else f"saved {self._job.save_snapshot(screen.picture)}"
+        done = self._job.toggle_recording()
+        screen.recording = self._job.recording
         return done
+
+    def __enter__(self) -> LiveView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()

@@ -21,7 +21,7 @@ def execute(options: argparse.Namespace) -> int:
     Raises:
         ModelError: there are no models at all, or a card is damaged.
     """
-    cards = list_cards()
+    cards = list_cards(Card)
     if not cards:
         raise ModelError(f"no models in {WEIGHTS_DIR}; restore it (git checkout weights/)")
     return _verify(cards) if options.what == "verify" else _list(cards)
@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
 def _list(cards: list[Card]) -> int:
     for card in cards:
         size = f"{card.model_path.stat().st_size / 1e6:.1f} MB" if card.model_path.is_file() else "MISSING"
-        print(f"{card.name:20} {card.kind:9} {size:>9}  {card.data['description']} ({card.data['licence']})")
+        print(f"{card.name:20} {card.kind:9} {size:>9}  {card.description} ({card.licence})")
     return 0
 
 

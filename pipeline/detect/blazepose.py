@@ -8,18 +8,19 @@ on the circle around the body, above the head (Bazarevsky et al., "BlazePose", 2
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32, U8
 from pipeline.detect.crops import Crop
 from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.movenet import THUNDER, MoveNet, MoveNetSearch
 from pipeline.detect.single_person import SinglePerson
-from pipeline.runtime import Device, OnnxModel
-from pipeline.runtime.cards import find_card
+from pipeline.runtime import Device, LoadedModel, OnnxModel
+from pipeline.runtime.cards import DetectorCard, find_card
 from pipeline.skeletons import BLAZEPOSE_33, blazepose33_to_coco17
-from pipeline.types import F32, U8
 
 HEAVY = "blazepose-heavy"
 
@@ -39,8 +40,14 @@ class BlazePose:
     """BlazePose heavy in a session; see ``single_person.Follower``."""
 
     def __init__(self, device: Device, threads: int = 0) -> None:
-        self._model = OnnxModel(find_card(HEAVY, "detector"), device, threads)
-        self._size_px: int = self._model.card.data["input_size"]
+        card = find_card(HEAVY, DetectorCard)
+        self._model = OnnxModel(card, device, threads)
+        self._size_px = card.input_size
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """What it is and what it runs on."""
+        return self._model.loaded
 
     def region(self, keypoints: Keypoints, image: U8) -> Crop | None:
         """The turned crop around joints of another detector: from the hips up to the shoulders is up."""
@@ -114,6 +121,12 @@ def _sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))))
 
 
-def create_accurate(device: Device, threads: int) -> SinglePerson:
+@dataclass(frozen=True, slots=True)
+class BlazePoseConfig:
     """BlazePose heavy, led to the person by MoveNet Thunder."""
-    return SinglePerson(MoveNetSearch(MoveNet(THUNDER, device, threads)), BlazePose(device, threads))
+
+    def load(self, device: Device, threads: int) -> SinglePerson:
+        """Load it, see ``DetectorConfig``."""
+        thunder, heavy = MoveNet(THUNDER, device, threads), BlazePose(device, threads)
+        models = {"detector": heavy.loaded, "search": thunder.loaded}
+        return SinglePerson(MoveNetSearch(thunder), heavy, models)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.types import F32, U8
+from pipeline.arrays import F32, U8
 
 _SMALLEST_SIDE_PX = 2.0
 
@@ -50,12 +50,6 @@ class Crop:
         centre = np.array([self.x_px, self.y_px])
         picture: F32 = ((uv - 0.5) @ self._axes().T + centre).astype(np.float32)
         return picture
-
-    def from_picture(self, xy_px: NDArray[np.floating]) -> F32:
-        """Points [..., 2] of the picture in pixels as coordinates of the crop, 0..1 inside."""
-        centre = np.array([self.x_px, self.y_px])
-        crop: F32 = ((xy_px - centre) @ np.linalg.inv(self._axes()).T + 0.5).astype(np.float32)
-        return crop
 
     def cut(self, image: U8, size_px: int, *, repeat_border: bool = False) -> U8:
         """The crop as an RGB picture for a network.

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.arrays import F32
 from pipeline.skeletons import COCO_17
-from pipeline.types import F32, Frame, Origin, Pose2D
+from pipeline.types import Frame, Origin, Pose2D
 
 LEAST_SCORE = 0.1
 """A joint below this score is missing: on real clips hardly a joint that is in the picture scores less."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.arrays import F32, U8
 from pipeline.detect.crops import Crop, whole_picture
 from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.single_person import SinglePerson
-from pipeline.runtime import Device, OnnxModel
-from pipeline.runtime.cards import find_card
+from pipeline.runtime import Device, LoadedModel, OnnxModel
+from pipeline.runtime.cards import DetectorCard, find_card
 from pipeline.skeletons import COCO_17
-from pipeline.types import F32, U8
 
 THUNDER = "movenet-thunder"
 LIGHTNING = "movenet-lightning"
@@ -41,8 +41,14 @@ class MoveNet:
     """One MoveNet in a session: a crop of a picture in, joints out."""
 
     def __init__(self, name: str, device: Device, threads: int = 0) -> None:
-        self._model = OnnxModel(find_card(name, "detector"), device, threads)
-        self._size_px: int = self._model.card.data["input_size"]
+        card = find_card(name, DetectorCard)
+        self._model = OnnxModel(card, device, threads)
+        self._size_px = card.input_size
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """What it is and what it runs on."""
+        return self._model.loaded
 
     def __call__(self, image: U8, crop: Crop) -> Keypoints:
         """The joints of the person nearest to the crop's middle, whether there is one or not."""
@@ -115,6 +121,10 @@ class MoveNetSearch:
         self._turn = 0
         self._pending: _Look | None = None
 
+    def reset(self) -> None:
+        """Begin the turns over the picture anew."""
+        self._turn, self._pending = 0, None
+
     def everywhere(self, image: U8) -> Keypoints | None:
         """All crops in turn until one shows a person; 1 to 12 inferences."""
         self._pending = None
@@ -172,14 +182,20 @@ def _search_crops(image: U8) -> list[Crop]:
     return crops
 
 
-def create_default(device: Device, threads: int) -> SinglePerson:
-    """MoveNet Thunder."""
-    thunder = MoveNet(THUNDER, device, threads)
-    return SinglePerson(MoveNetSearch(thunder), MoveNetFollower(thunder))
+@dataclass(frozen=True, slots=True)
+class MoveNetConfig:
+    """A MoveNet that follows a person to whom Thunder leads it.
 
+    Attributes:
+        follow: which MoveNet reads the joints: Thunder, or Lightning in half the time. Lightning does not search: on a
+            wide picture it locks on scenery.
+    """
 
-def create_fast(device: Device, threads: int) -> SinglePerson:
-    """MoveNet Lightning, led to the person by Thunder: on a wide picture it locks on scenery."""
-    return SinglePerson(
-        MoveNetSearch(MoveNet(THUNDER, device, threads)), MoveNetFollower(MoveNet(LIGHTNING, device, threads))
-    )
+    follow: str = THUNDER
+
+    def load(self, device: Device, threads: int) -> SinglePerson:
+        """Load it, see ``DetectorConfig``."""
+        thunder = MoveNet(THUNDER, device, threads)
+        follower = thunder if self.follow == THUNDER else MoveNet(self.follow, device, threads)
+        models = {"detector": follower.loaded, "search": thunder.loaded}
+        return SinglePerson(MoveNetSearch(thunder), MoveNetFollower(follower), models)

@@ -13,9 +13,12 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from pipeline.arrays import F32, U8
+from pipeline.detect.base import Detector
 from pipeline.detect.crops import Crop
 from pipeline.detect.keypoints import Keypoints
-from pipeline.types import F32, U8, Frame, Pose2D
+from pipeline.runtime import LoadedModel
+from pipeline.types import Frame, Pose2D
 
 # A person who was lost is looked for where they were for this long before anybody else is accepted: a fast move
 # or a covered body must not hand the track to a bystander.
@@ -43,6 +46,9 @@ class Search(Protocol):
     def near(self, image: U8, crop: Crop) -> Keypoints | None:
         """Look around a crop."""
 
+    def reset(self) -> None:
+        """Forget where was looked."""
+
 
 class Follower(Protocol):
     """Reads the joints of a person whose place is about known."""
@@ -62,16 +68,26 @@ class _Lost:
     time_s: float
 
 
-class SinglePerson:
-    """Detector of one person; see ``pipeline.detect.base.Detector``."""
+class SinglePerson(Detector):
+    """Detector of one person.
 
-    def __init__(self, search: Search, follower: Follower) -> None:
-        self._search = search
-        self._follower = follower
+    Args:
+        search: finds the person.
+        follower: reads the person's joints from frame to frame.
+        models: that they run, by what they do.
+    """
+
+    def __init__(self, search: Search, follower: Follower, models: dict[str, LoadedModel] | None = None) -> None:
+        self._search, self._follower, self._models = search, follower, models or {}
         self._crop: Crop | None = None
         self._lost: _Lost | None = None
         self._searched_in_vain = False
         self._thumbnail: F32 | None = None
+
+    @property
+    def models(self) -> dict[str, LoadedModel]:
+        """The one that reads the joints, and the one that searches."""
+        return self._models
 
     def __call__(self, frame: Frame) -> list[Pose2D]:
         """The person in the frame (``track_id`` 0), or an empty list."""
@@ -82,9 +98,11 @@ class SinglePerson:
         found = self._follow(frame) or self._find(frame)
         return [found.to_pose(frame)] if found else []
 
-    def close(self) -> None:
-        """Forget the person; the models' memory is freed with the detector."""
+    def reset(self) -> None:
+        """Forget the person and the scene."""
         self._forget()
+        self._thumbnail = None
+        self._search.reset()
 
     def _forget(self) -> None:
         self._crop = self._lost = None

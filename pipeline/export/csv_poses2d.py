@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.export import csv_text
 from pipeline.export.part_file import ClosesItself, PartFile
 from pipeline.skeletons import COCO_17
-from pipeline.types import Pose2D
+from pipeline.types import Pose2D, Rows
 
 DECIMALS_PX = 2
 _KEY = ["frame", "time_s", "track_id"]
@@ -18,7 +18,7 @@ WIDE_COLUMNS = [*_KEY, *csv_text.wide_columns(COCO_17.joints, _CELLS)]
 
 
 class CsvPoses2D(ClosesItself):
-    """Writes ``Pose2D``: pixels of the upright picture, x right, y down.
+    """Writes 2D poses: pixels of the upright picture, x right, y down.
 
     Args:
         path: the result; written as ``NAME.part`` and renamed by ``close``.
@@ -32,8 +32,12 @@ class CsvPoses2D(ClosesItself):
         self._wide = wide
         self._file = PartFile(path, csv_text.header(WIDE_COLUMNS if wide else COLUMNS))
 
-    def write(self, item: Pose2D) -> None:
-        """Append the rows of one pose; a missing pose gives its rows with empty values."""
+    def write(self, item: Rows) -> None:
+        """Append the rows of one frame; a missing pose gives its rows with empty values."""
+        for person in item.people:
+            self._append(person.pose2d)
+
+    def _append(self, item: Pose2D) -> None:
         head = csv_text.key(item.frame_index, item.time_s, item.track_id)
         cells = csv_text.joint_cells(item.xy_px, DECIMALS_PX, item.score, item.origin)
         if self._wide:

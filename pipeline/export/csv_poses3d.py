@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.export import csv_text
 from pipeline.export.part_file import ClosesItself, PartFile
 from pipeline.skeletons import H36M_17
-from pipeline.types import Pose3D
+from pipeline.types import Pose3D, Rows
 
 DECIMALS_M = 5
 _KEY = ["frame", "time_s", "track_id"]
@@ -21,25 +21,30 @@ WIDE_COLUMNS = [*_KEY, "settled", *csv_text.wide_columns(H36M_17.joints, _CELLS)
 
 
 class CsvPoses3D(ClosesItself):
-    """Writes ``Pose3D``: metres, relative to the pelvis, camera axes (x right, y down, z away).
+    """Writes 3D poses: metres, relative to the pelvis, camera axes (x right, y down, z away).
 
     Args:
         path: the result; written as ``NAME.part`` and renamed by ``close``.
         wide: one row per frame and person instead of one row per joint.
+        smoothed: write the smoothed poses.
 
     ``settled`` is 1 where the pose was lifted with the whole look-ahead (or the source ended), 0 where it is
-    provisional.
+    a preview.
 
     Raises:
         ExportError: the file can't be opened or written.
     """
 
-    def __init__(self, path: Path, wide: bool = False) -> None:
-        self._wide = wide
+    def __init__(self, path: Path, wide: bool = False, smoothed: bool = False) -> None:
+        self._wide, self._smoothed = wide, smoothed
         self._file = PartFile(path, csv_text.header(WIDE_COLUMNS if wide else COLUMNS))
 
-    def write(self, item: Pose3D) -> None:
-        """Append the rows of one pose; a missing pose gives its rows with empty values."""
+    def write(self, item: Rows) -> None:
+        """Append the rows of one frame; a missing pose gives its rows with empty values."""
+        for person in item.people:
+            self._append(person.best3d if self._smoothed else person.pose3d)
+
+    def _append(self, item: Pose3D) -> None:
         head = csv_text.key(item.frame_index, item.time_s, item.track_id)
         cells = csv_text.joint_cells(item.xyz_m, DECIMALS_M, item.score, item.origin)
         settled = int(item.settled)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.types import F32, U8, Origin
+from pipeline.arrays import F32, U8
+from pipeline.types import Origin
 
 TIME_DECIMALS = 6
 SCORE_DECIMALS = 3

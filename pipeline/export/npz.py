@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.export.part_file import ClosesItself, PartFile, export_error, part_name, replace
 from pipeline.skeletons import H36M_17
-from pipeline.types import Origin, Pose3D
+from pipeline.types import Origin, Rows
 
 AXES = "camera axes: x right, y down, z away from the camera; relative to the pelvis"
 UNITS = "metres (xyz_m), seconds (time_s)"
@@ -36,7 +36,7 @@ _BLOCK_ROWS = 8192
 
 
 class NpzPoses3D(ClosesItself):
-    """Writes ``Pose3D`` as arrays, one row per frame and person.
+    """Writes 3D poses as arrays, one row per frame and person.
 
     Arrays: frame [N], time_s [N], track_id [N], xyz_m [N, 17, 3], score [N, 17], origin [N, 17] (values of
     ``pipeline.types.Origin``, named by ``origin_labels``), settled [N], joints [17], bones [16, 2], units and axes
@@ -45,27 +45,33 @@ class NpzPoses3D(ClosesItself):
     Rows go to ``NAME.part`` as they come, and ``close`` assembles the archive from there block by block: memory stays
     the same however long the run is.
 
+    Args:
+        path: the result.
+        smoothed: write the smoothed poses.
+
     Raises:
         ExportError: a file can't be opened or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, smoothed: bool = False) -> None:
+        self._path, self._smoothed = path, smoothed
         self._rows = PartFile(path)
         self._closed = False
 
-    def write(self, item: Pose3D) -> None:
-        """Append one pose; a missing pose gives a row of NaN with origin 'missing'."""
-        row = np.zeros(1, _RECORD)
-        row[0] = (
-            item.frame_index,
-            item.time_s,
-            item.track_id,
-            item.xyz_m,
-            item.score,
-            item.origin,
-            item.settled,
-        )
+    def write(self, item: Rows) -> None:
+        """Append the poses of one frame; a missing pose gives a row of NaN with origin 'missing'."""
+        row = np.zeros(len(item.people), _RECORD)
+        for number, person in enumerate(item.people):
+            pose = person.best3d if self._smoothed else person.pose3d
+            row[number] = (
+                pose.frame_index,
+                pose.time_s,
+                pose.track_id,
+                pose.xyz_m,
+                pose.score,
+                pose.origin,
+                pose.settled,
+            )
         self._rows.append(row.tobytes())
 
     def close(self) -> None:

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.errors import ConfigError, ExportError
-from pipeline.export.part_file import export_error, part_name
+from pipeline.export.part_file import export_error
+
+
+def folder_name(source_name: str) -> str:
+    """A folder's name for the results of a source of this name: 'clip' for 'clip.mp4'."""
+    name = "".join(char if char.isalnum() or char in "-_." else "_" for char in Path(source_name).stem)
+    return name.strip("._") or "source"
 
 
 def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
@@ -17,7 +23,7 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
 
     Args:
         folder: made with its parents if it does not exist.
-        names: file names of the results.
+        names: file names of the results, or patterns ('poses3d_person*.bvh') where they depend on the people.
         overwrite: existing results may be replaced. They are, when the new ones are complete; left-over
             ``.part`` files are removed now.
 
@@ -25,27 +31,27 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
         ConfigError: a result exists and ``overwrite`` is False.
         ExportError: the folder can't be made or written to, or a result's name is taken by a folder.
     """
-    results = [folder / name for name in names]
+    patterns = list(names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Writing is the only test of writability that is right everywhere.
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"\0" * 4096)
     except (FileExistsError, NotADirectoryError) as error:
-        raise ExportError(f"--out {folder}: a file is in the way; choose another folder with --out") from error
+        raise ExportError(f"can't write into {folder}: a file is in the way; choose another folder") from error
     except OSError as error:
         raise export_error(folder, error) from error
+    results = _matching(folder, patterns)
     for result in results:
         if result.is_dir():
             raise ExportError(
-                f"can't write {result}: a folder of this name is in the way; move it or choose another --out"
+                f"can't write {result}: a folder of this name is in the way; move it or choose another folder"
             )
-    parts = [part_name(result) for result in results]
-    existing = [path.name for path in [*results, *parts] if path.exists()]
+    parts = _matching(folder, [f"{pattern}.part" for pattern in patterns])
+    existing = [path.name for path in [*results, *parts]]
     if existing and not overwrite:
         raise ConfigError(
-            f"--out {folder} already holds {', '.join(existing)}; "
-            "add --overwrite to replace, or choose another folder with --out"
+            "folder", folder, f"already holds {', '.join(existing)}; add `overwrite` to replace, or choose another"
         )
     _remove(parts)
 
@@ -53,10 +59,18 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
 def remove_results(folder: Path, names: Iterable[str]) -> None:
     """Remove what another run left and this one will not replace, so that a folder never holds results of two runs.
 
+    Args:
+        folder: of the results.
+        names: file names or patterns.
+
     Raises:
         ExportError: one can't be removed.
     """
-    _remove([folder / name for name in names])
+    _remove(_matching(folder, names))
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def _remove(paths: list[Path]) -> None:

@@ -14,12 +14,12 @@ from pipeline.errors import ExportError
 log = logging.getLogger(__name__)
 
 _ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space or choose another folder with --out",
-    errno.EDQUOT: "your disk quota is used up: free some space or choose another folder with --out",
-    errno.EACCES: "permission denied: choose a folder with --out that you may write to",
-    errno.EPERM: "permission denied: choose a folder with --out that you may write to",
-    errno.EROFS: "the file system is read-only: choose another folder with --out",
-    errno.ENOENT: "its folder does not exist (any more): create it or choose another with --out",
+    errno.ENOSPC: "the disk is full: free some space or choose another folder",
+    errno.EDQUOT: "your disk quota is used up: free some space or choose another folder",
+    errno.EACCES: "permission denied: choose a folder that you may write to",
+    errno.EPERM: "permission denied: choose a folder that you may write to",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.ENOENT: "its folder does not exist (any more): create it or choose another",
 }
 
 
@@ -33,7 +33,7 @@ def export_error(path: Path, error: OSError, kept: str = "") -> ExportError:
     """
     found = _ADVICE.get(error.errno or 0)
     if found is None:
-        found = f"{error.strerror or error}: check the folder or choose another with --out"
+        found = f"{error.strerror or error}: check the folder or choose another"
     return ExportError(f"can't write {path}: {found}" + (f" ({kept})" if kept else ""))
 
 

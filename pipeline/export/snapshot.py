@@ -8,9 +8,9 @@ from pathlib import Path
 
 import cv2
 
+from pipeline.arrays import U8
 from pipeline.errors import ExportError
 from pipeline.export.part_file import export_error, part_name, replace
-from pipeline.types import U8
 
 
 def save_snapshot(folder: Path, picture: U8, name: str = "snapshot") -> Path:

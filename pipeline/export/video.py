@@ -20,11 +20,11 @@ from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from pipeline.arrays import U8
 from pipeline.errors import ExportError
 from pipeline.export.mp4 import TICKS_HZ, write_fast_start
 from pipeline.export.part_file import ClosesItself, export_error, part_name, replace
 from pipeline.export.sound import SoundRange
-from pipeline.types import U8
 
 log = logging.getLogger(__name__)
 

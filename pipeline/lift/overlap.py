@@ -1,4 +1,4 @@
-"""Recordings in few passes: one window serves many frames.
+"""Clips in few passes: one window serves many frames.
 
 The single-frame head costs a pass of the network per frame, although each pass also gives a pose for every frame of the
 window. Here only every n-th window of a person, an anchor, is run, and the other frames are read from the full-sequence
@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import BATCH, OnnxLifter, pose_of
-from pipeline.lift.refine import Refiner
-from pipeline.runtime import Device
-from pipeline.runtime.cards import Card
+from pipeline.lift.base import LifterSpec
+from pipeline.lift.windows import BATCH, WindowLifter, pose_of
+from pipeline.runtime import LoadedModel
 from pipeline.skeletons import H36M_17
-from pipeline.types import F32, Pose3D, Window
+from pipeline.types import Pose3D, Window
 
 MOST_BATCH_FRAMES = 48
 """Frames that are worth waiting for. They wait with their pictures, 2.8 MB each at 1280x720, and more save little: with
@@ -37,42 +38,42 @@ an anchor at every fifth frame 16 frames need 4 passes (0.25 per frame), 46 need
 _POSE = (len(H36M_17), 3)
 
 
-class OverlapLifter(OnnxLifter):
-    """A lifter for recordings that runs the network on every n-th window only.
+class OverlapLifter:
+    """A lifter for clips that runs the network on every n-th window only.
 
     Args:
-        card: of kind 'lifter'.
-        device, threads, flip, refiner: as for ``OnnxLifter``.
+        lifter: of single windows; its network has a full-sequence head.
         every: frames from one anchor to the next; None: ``usual_spacing``.
 
     Attributes:
         every: as above.
-        batch_frames: how many frames a run should hand over at once: the ends of a batch are anchors too.
 
     Raises:
         ConfigError: the spacing is not inside the window.
-        ModelError, DeviceError: as for ``OnnxLifter``.
     """
 
-    def __init__(
-        self,
-        card: Card,
-        device: Device,
-        threads: int = 0,
-        flip: bool = False,
-        every: int | None = None,
-        refiner: Refiner | None = None,
-    ) -> None:
-        super().__init__(card, device, threads, flip, refiner)
-        self.every = usual_spacing(self.window) if every is None else every
-        if not 1 <= self.every <= self.window:
-            raise ConfigError(
-                f"an anchor at every {self.every} frames does not fit model {card.name}; use 1 to {self.window}"
-            )
-        self.batch_frames = max(1, (MOST_BATCH_FRAMES - 1) // self.every) * self.every + 1
+    def __init__(self, lifter: WindowLifter, every: int | None = None) -> None:
+        window = lifter.spec.window
+        self._lifter = lifter
+        self.every = usual_spacing(window) if every is None else every
+        if not 1 <= self.every <= window:
+            raise ConfigError("every", self.every, f"does not fit a window of {window} frames; use 1 to {window}")
+        # The ends of a batch are anchors too.
+        batch_frames = max(1, (MOST_BATCH_FRAMES - 1) // self.every) * self.every + 1
+        self._spec = replace(lifter.spec, batch_frames=batch_frames, previews=False)
+
+    @property
+    def spec(self) -> LifterSpec:
+        """That of the lifter, but with larger batches and without previews."""
+        return self._spec
+
+    @property
+    def models(self) -> dict[str, LoadedModel]:
+        """Those of the lifter."""
+        return self._lifter.models
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
-        """Lift; as ``OnnxLifter``, but from the anchors among these windows. Nothing is kept from call to call.
+        """Settled poses, see ``Lifter``, but from the anchors among these windows. Nothing is kept from call to call.
 
         Args:
             windows: of consecutive frames, in order; several people may be mixed.
@@ -89,21 +90,21 @@ class OverlapLifter(OnnxLifter):
     def _of_one_person(self, windows: list[Window]) -> F32:
         """Poses [N, 17, 3] of one person's frames."""
         mean = _WeightedMean(np.array([window.target_time_s for window in windows]))
-        # Windows do not reach over gaps, and those of fast recordings skip frames: what the first anchors do not
+        # Windows do not reach over gaps, and those of fast clips skip frames: what the first anchors do not
         # contain gets anchors of its own. Each anchor serves at least its own frame, so this ends.
         while len(left := mean.without_value()):
             anchors = left[_spread(len(left), self.every)]
             for start in range(0, len(anchors), BATCH):
                 self._serve(mean, windows, anchors[start : start + BATCH])
             if not mean.weight[anchors].all():
-                raise ValueError(f"these windows do not have the look-ahead {self.lookahead} of {self.card.name}")
+                raise ValueError(f"these windows do not have the lifter's look-ahead, {self._spec.lookahead}")
         return mean.value()
 
     def _serve(self, mean: _WeightedMean, windows: list[Window], anchors: NDArray[np.intp]) -> None:
         """Run the network on these windows and add what they say about all frames."""
-        target = self.window - 1 - self.lookahead
+        target = self._spec.window - 1 - self._spec.lookahead
         chosen = [windows[row] for row in anchors]
-        for window, poses in zip(chosen, self.sequences(chosen), strict=True):
+        for window, poses in zip(chosen, self._lifter.sequences(chosen), strict=True):
             rows, places = _shared(mean.times_s, window.time_s, target)
             weight = np.maximum(0, 1 - np.abs(places - target) / self.every)
             mean.add(rows, poses[places], weight)

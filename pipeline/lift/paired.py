@@ -1,8 +1,8 @@
-"""Two lifters in one: settled poses from one model, provisional ones from another that looks less far ahead.
+"""Two lifters in one: settled poses from one model, previews from another that looks less far ahead.
 
-A model that was trained for a frame near the end of its window gives better provisional poses of held-out people than
-the full-sequence head of one that was trained for the middle (docs/live.md has both). Both see windows of the same
-length, so the people's buffers are kept once.
+A model that was trained for a frame near the end of its window gives better previews of held-out people than the
+full-sequence head of one that was trained for the middle (docs/live.md has both). Both see windows of the same length,
+so the people's buffers are kept once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.base import LifterSpec, PreviewLifter
+from pipeline.runtime import LoadedModel
 from pipeline.types import Pose3D, Window
 
 
@@ -19,48 +20,51 @@ class PairedLifter:
 
     Args:
         settled: gives the poses that files hold.
-        early: gives the provisional ones.
-
-    Attributes:
-        window, lookahead, normalisation, card, provider, choice, refiner: of ``settled``.
-        has_previews: True.
+        preview: gives the previews, by its own settled poses at the look-ahead that it was trained for.
 
     Raises:
         ConfigError: they expect different windows.
     """
 
-    has_previews = True
-
-    def __init__(self, settled: OnnxLifter, early: OnnxLifter) -> None:
-        if (settled.window, settled.normalisation) != (early.window, early.normalisation):
+    def __init__(self, settled: PreviewLifter, preview: PreviewLifter) -> None:
+        one, other = settled.spec, preview.spec
+        if (one.window, one.normalisation) != (other.window, other.normalisation):
             raise ConfigError(
-                f"models {settled.card.name} ({settled.window} frames, {settled.normalisation}) and {early.card.name} "
-                f"({early.window} frames, {early.normalisation}) expect different windows; only alike ones make a pair"
+                "lifter",
+                settled.models["lifter"].name,
+                f"({one.window} frames, {one.normalisation}) and {preview.models['lifter'].name} ({other.window} "
+                f"frames, {other.normalisation}) expect different windows; only alike ones make a pair",
             )
-        self.settled, self.early = settled, early
-        self.window, self.lookahead, self.normalisation = settled.window, settled.lookahead, settled.normalisation
-        self.card, self.provider, self.choice = settled.card, settled.provider, settled.choice
-        self.refiner = settled.refiner
+        self._settled, self._preview = settled, preview
+        self._spec = replace(one, previews=True)
+
+    @property
+    def spec(self) -> LifterSpec:
+        """That of the settled poses, with previews."""
+        return self._spec
+
+    @property
+    def models(self) -> dict[str, LoadedModel]:
+        """Those of the settled poses, and that of the previews as 'preview_lifter'."""
+        return {**self._settled.models, "preview_lifter": self._preview.models["lifter"]}
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
-        """Settled poses, see ``OnnxLifter``."""
-        return self.settled(windows)
+        """Settled poses, see ``Lifter``."""
+        return self._settled(windows)
 
-    def lift_both(
+    def lift_with_previews(
         self, windows: list[Window], newest: list[Window], lookahead: int
     ) -> tuple[list[Pose3D], list[Pose3D]]:
-        """Settled poses of ``windows``, provisional ones of ``newest``, see ``OnnxLifter.lift_both``.
+        """Settled poses and previews, see ``PreviewLifter``.
 
-        At the look-ahead that ``early`` was trained for they come from its single-frame head, below it from its
+        At the look-ahead that the preview model was trained for they come from its single-frame head, below it from its
         full-sequence head.
-
-        Raises:
-            ModelError: as for ``OnnxLifter``.
         """
-        if lookahead > self.early.lookahead:
-            return self.settled.lift_both(windows, newest, lookahead)
-        if lookahead == self.early.lookahead:
-            shown = [replace(pose, settled=False) for pose in self.early(newest)]
+        trained = self._preview.spec.lookahead
+        if lookahead > trained:
+            return self._settled.lift_with_previews(windows, newest, lookahead)
+        if lookahead == trained:
+            previews = [replace(pose, settled=False) for pose in self._preview(newest)]
         else:
-            shown = self.early.lift_both([], newest, lookahead)[1]
-        return self.settled(windows), shown
+            previews = self._preview.lift_with_previews([], newest, lookahead)[1]
+        return self._settled(windows), previews

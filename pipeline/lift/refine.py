@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.lift.rays import fit_on_rays
-from pipeline.runtime import Device, OnnxModel
-from pipeline.runtime.cards import Card
-from pipeline.types import F32
-
-KIND = "refiner"
-"""Of its card."""
+from pipeline.runtime import Device, LoadedModel, OnnxModel
+from pipeline.runtime.cards import RefinerCard
 
 DEFAULT_REFINER = "refine-27"
 
@@ -20,16 +17,21 @@ class Refiner:
     """A refine module from ``weights/``, see ``models/network/refine.py`` for what it is.
 
     Args:
-        card: of kind 'refiner'.
+        card: of the module.
 
     Raises:
         ModelError: as for ``OnnxModel``.
     """
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: RefinerCard) -> None:
         self.card = card
         # Two small matrices: on the CPU they take less time than the way to a GPU.
         self._model = OnnxModel(card, Device("cpu"), threads=1)
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """What it is and what it runs on."""
+        return self._model.loaded
 
     def __call__(self, lifted: F32, keypoints: F32, scale: NDArray[np.floating]) -> F32:
         """Refine poses.

@@ -18,7 +18,7 @@ def height_scale(height_m: float) -> float:
         ConfigError: not a human height; the message says that metres are meant.
     """
     if not 0.4 <= height_m <= 2.8:
-        raise ConfigError(f"--height {height_m:g} is not a person's height in metres (0.4 to 2.8), for example 1.75")
+        raise ConfigError("height_m", height_m, "is not a person's height in metres (0.4 to 2.8), for example 1.75")
     return height_m / MODEL_STATURE_M
 
 

@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipeline.arrays import U8
 from pipeline.render.palette import BACKGROUND, FLOOR, GRID, TEXT_FAINT, as_rgb, mix
 from pipeline.render.plate import LEAST_TEXT_PX
-from pipeline.types import U8
 
 HALF_WIDTH_M = 1.0
 HEIGHT_M = 2.0

@@ -7,13 +7,15 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.render.layout import lay_out
 from pipeline.render.overlay import draw_pose2d
 from pipeline.render.palette import BACKGROUND, TEXT
 from pipeline.render.panel import Panel
 from pipeline.render.plate import darken, text_size_px
+from pipeline.render.status import Status
 from pipeline.render.text import Font
-from pipeline.types import U8, Frame, Pose2D, Pose3D
+from pipeline.types import Frame, Pose2D, Shown
 
 _GAP = "   "
 _LEAST_PLATE = 18  # width of the plate under the text, in sizes of the text
@@ -24,7 +26,6 @@ class Composer:
 
     Args:
         width_px, height_px: size of the source's pictures, in whose pixels the 2D poses are.
-        with_panel: draw the 3D panel beside the picture.
 
     Attributes:
         mirror: show the picture and its 2D skeletons as a mirror does; text and 3D panel stay as they are, and so do
@@ -32,13 +33,13 @@ class Composer:
             picture on.
     """
 
-    def __init__(self, width_px: int, height_px: int, with_panel: bool = True) -> None:
+    def __init__(self, width_px: int, height_px: int) -> None:
         self.mirror = False
-        self._layout = lay_out(max(width_px, 1), max(height_px, 1), with_panel)
+        self._layout = lay_out(max(width_px, 1), max(height_px, 1))
         self._scale = np.array(
             [self._layout.picture_width / width_px, self._layout.picture_height / height_px], np.float32
         )
-        self._panel = Panel(self._layout.panel_width, self._layout.height) if with_panel else None
+        self._panel = Panel(self._layout.panel_width, self._layout.height)
         self._empty = np.full((self._layout.height, self._layout.width, 3), BACKGROUND, np.uint8)
         self._font = Font(text_size_px(self._layout.height))
 
@@ -47,29 +48,13 @@ class Composer:
         """Width and height of the composed picture in pixels, both even."""
         return self._layout.width, self._layout.height
 
-    def compose(
-        self,
-        frame: Frame,
-        poses2d: list[Pose2D],
-        poses3d: list[Pose3D],
-        fps: float | None = None,
-        note: str = "",
-        *,
-        latency_ms: float | None = None,
-        latency_p95_ms: float | None = None,
-        dropped: int = 0,
-    ) -> U8:
+    def draw(self, shown: Shown, status: Status) -> U8:
         """Compose one frame.
 
         Args:
-            frame: the picture, in the source's size or already made smaller by ``shrink``; it is not changed.
-            poses2d: in pixels of the source; missing ones draw nothing.
-            poses3d: for the panel; of this frame or of an earlier one whose look-ahead has passed.
-            fps: frames per second to show, if known.
-            note: a word or two to show, such as 'provisional' or 'reconnecting'.
-            latency_ms, latency_p95_ms: from the capture of a frame to the screen, median and 95th percentile of the
-                last frames, to show, if known.
-            dropped: how many frames were left out so far; shown if there are any.
+            shown: its picture in the source's size or already made smaller by ``shrink``; 2D poses in pixels of the
+                source. Missing poses draw nothing; smoothed 3D poses are drawn where there are any.
+            status: what the picture says beside.
 
         Returns:
             uint8 [H, W, 3] BGR of ``output_size``, a new array.
@@ -80,15 +65,14 @@ class Composer:
             np.copyto(image, self._empty)
         top = layout.picture_top
         picture = image[top : top + layout.picture_height, : layout.picture_width]
-        _fill(picture, frame.image)
+        _fill(picture, shown.frame.image)
         mirror = self.mirror
         if mirror:
             cv2.flip(picture, 1, dst=picture)
-        for pose in poses2d:
-            draw_pose2d(picture, self._placed(pose, mirror))
-        if self._panel is not None:
-            self._panel.draw(image[:, layout.picture_width :], poses3d)
-        self._write(image, [_what(frame, fps), _how(latency_ms, latency_p95_ms, dropped, note)])
+        for person in shown.people:
+            draw_pose2d(picture, self._placed(person.pose2d, mirror))
+        self._panel.draw(image[:, layout.picture_width :], [person.best3d for person in shown.people])
+        self._write(image, [_what(shown.frame, status.fps), _how(status)])
         return image
 
     def shrink(self, frame: Frame) -> Frame:
@@ -138,13 +122,14 @@ def _what(frame: Frame, fps: float | None) -> list[str]:
     return [_GAP.join([f"frame {frame.index}", time, *rate]), _GAP.join([time, *rate]), time]
 
 
-def _how(latency_ms: float | None, p95_ms: float | None, dropped: int, note: str) -> list[str]:
+def _how(status: Status) -> list[str]:
     """How it goes: latency, dropped frames, note."""
+    latency_ms, p95_ms, note = status.latency_ms, status.latency_p95_ms, status.note
     long, short = [], []
     if latency_ms is not None and np.isfinite(latency_ms):
         worst = f" (95 %: {p95_ms:.0f})" if p95_ms is not None and np.isfinite(p95_ms) else ""
         long, short = [f"latency {latency_ms:.0f} ms{worst}"], [f"{latency_ms:.0f} ms"]
-    lost, notes = [f"{dropped} dropped"] if dropped else [], [note] if note else []
+    lost, notes = [f"{status.dropped} dropped"] if status.dropped else [], [note] if note else []
     return [_GAP.join(words) for words in (long + lost + notes, short + lost + notes, short + notes, notes or short)]
 
 

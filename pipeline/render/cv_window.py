@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import cv2
 
+from pipeline.arrays import U8
 from pipeline.render.keys import CLOSED
-from pipeline.types import U8
 
 # The window begins no larger than fits on most screens; the user may make it larger.
 _MAX_WIDTH_PX = 1600

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.arrays import F32
 from pipeline.skeletons import H36M_17
-from pipeline.types import F32, Pose3D
+from pipeline.types import Pose3D
 
 # An ankle joint of a standing person is about this far above the floor (0.046 of a stature of 1.70 m; Winter,
 # "Biomechanics and Motor Control of Human Movement").

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.render import strokes
 from pipeline.render.keys import HELP_LINES
 from pipeline.render.palette import RECORDING, TEXT, Colour
 from pipeline.render.plate import darken, text_size_px
 from pipeline.render.text import Font
-from pipeline.types import U8
 
 
 class Hints:

@@ -30,7 +30,7 @@ class Layout:
     height: int
 
 
-def lay_out(source_width_px: int, source_height_px: int, with_panel: bool = True) -> Layout:
+def lay_out(source_width_px: int, source_height_px: int) -> Layout:
     """The layout for a source.
 
     Large sources are scaled down to at most 1920 x 1080, tiny ones up to a height at which text can be read; very flat
@@ -41,10 +41,8 @@ def lay_out(source_width_px: int, source_height_px: int, with_panel: bool = True
     width = _even(source_width_px * scale)
     height = _even(source_height_px * scale)
     whole = max(height, MIN_HEIGHT_PX)
-    panel = 0
-    if with_panel:
-        widest = _MAX_PANEL_SHARE / (1 - _MAX_PANEL_SHARE) * width
-        panel = _even(max(min(whole, widest), MIN_HEIGHT_PX))
+    widest = _MAX_PANEL_SHARE / (1 - _MAX_PANEL_SHARE) * width
+    panel = _even(max(min(whole, widest), MIN_HEIGHT_PX))
     return Layout(width, height, (whole - height) // 2, panel, width + panel, whole)
 
 

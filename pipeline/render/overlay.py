@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32, U8
 from pipeline.render import strokes
 from pipeline.render.palette import BY_SIDE, MIDDLE, OUTLINE, Colour, mix
 from pipeline.skeletons import COCO_17
-from pipeline.types import F32, U8, Origin, Pose2D
+from pipeline.types import Origin, Pose2D
 
 # Below this score a joint is drawn faint: the detector guesses it, and is wrong about as often as right.
 SEEN_SCORE = 0.25

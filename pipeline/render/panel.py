@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32, U8
 from pipeline.render import strokes
 from pipeline.render.axes import HALF_WIDTH_M, draw_axes
 from pipeline.render.ground import Ground
@@ -15,7 +16,7 @@ from pipeline.render.palette import BACKGROUND, BY_SIDE, LEFT, OUTLINE, RIGHT, T
 from pipeline.render.plate import LEAST_TEXT_PX
 from pipeline.render.text import Font
 from pipeline.skeletons import H36M_17
-from pipeline.types import F32, U8, Origin, Pose3D
+from pipeline.types import Origin, Pose3D
 
 _WHITE: Colour = (255, 255, 255)
 _BONE_M = 0.034

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.types import U8
+from pipeline.arrays import U8
 
 # White text on it is readable over white snow, and the picture shines through.
 _ALPHA = 0.75

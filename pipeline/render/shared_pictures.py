@@ -17,7 +17,7 @@ import tempfile
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.types import U8
+from pipeline.arrays import U8
 
 _PLACES = 3
 _HEAD_BYTES = 4096

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import U8
 from pipeline.render.palette import Colour
-from pipeline.types import U8
 
 _SHIFT = 4
 _ONE = 1 << _SHIFT

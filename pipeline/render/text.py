@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.ft2font import FT2Font
 
+from pipeline.arrays import U8
 from pipeline.render.palette import Colour
-from pipeline.types import U8
 
 _FAMILY = "DejaVu Sans"
 

@@ -18,11 +18,11 @@ import time
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
+from pipeline.arrays import U8
 from pipeline.errors import DisplayError
 from pipeline.render.keys import CLOSED
 from pipeline.render.shared_pictures import SharedPictures
 from pipeline.render.window_messages import Channel, Ended, Kind, Message
-from pipeline.types import U8
 
 log = logging.getLogger(__name__)
 

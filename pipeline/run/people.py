@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from pipeline.track.swaps import SwapRepair
-from pipeline.types import Frame, Pose2D
-from pipeline.window.buffer import Due, WindowBuffer
+from pipeline.types import Pose2D
+from pipeline.window.buffer import ReadyFrame, WindowBuffer
 
 
 class People:
@@ -22,22 +22,22 @@ class People:
         self._buffers = {0: new_buffer(0)}
         self._repairs: dict[int, SwapRepair] = {}
 
-    def push(self, frame: Frame, poses: list[Pose2D]) -> list[list[Due]]:
-        """Take one frame; returns the people of each frame that is now due."""
+    def push(self, frame_index: int, time_s: float, poses: list[Pose2D]) -> list[list[ReadyFrame]]:
+        """Take what was found in the next frame; returns the people of each frame that is now ready."""
         found = {pose.track_id: self._repaired(pose) for pose in poses}
         for track_id in found.keys() - self._buffers.keys():
             self._buffers[track_id] = self._new_buffer(track_id)
         return _together(
-            buffer.push(found.get(track_id) or Pose2D.missing(frame.index, frame.time_s, track_id))
+            buffer.push(found.get(track_id) or Pose2D.missing(frame_index, time_s, track_id))
             for track_id, buffer in self._buffers.items()
         )
 
-    def preview(self, lookahead: int) -> list[Due]:
+    def preview(self, lookahead: int) -> list[ReadyFrame]:
         """The people of the frame that lies ``lookahead`` before the newest, see ``WindowBuffer.preview``."""
         previews = (buffer.preview(lookahead) for buffer in self._buffers.values())
         return [due for due in previews if due is not None]
 
-    def finish(self) -> list[list[Due]]:
+    def finish(self) -> list[list[ReadyFrame]]:
         """The people of all remaining frames."""
         return _together(buffer.finish() for buffer in self._buffers.values())
 
@@ -47,8 +47,8 @@ class People:
         return self._repairs.setdefault(pose.track_id, SwapRepair())(pose)
 
 
-def _together(parts: Iterable[list[Due]]) -> list[list[Due]]:
-    frames: dict[int, list[Due]] = {}
+def _together(parts: Iterable[list[ReadyFrame]]) -> list[list[ReadyFrame]]:
+    frames: dict[int, list[ReadyFrame]] = {}
     for part in parts:
         for due in part:
             frames.setdefault(due.pose.frame_index, []).append(due)

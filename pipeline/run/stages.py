@@ -14,14 +14,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
-from typing import Generic, TypeVar
-
-import numpy as np
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pipeline.errors import StageStuckError
 
 Item = TypeVar("Item")
+
+
+class Room(NamedTuple):
+    """The queue behind a stage.
+
+    Attributes:
+        size: most items that wait in it; or a function that says so, asked at every item.
+        may_drop: whether an item may be dropped, see ``Handover``; None: none.
+    """
+
+    size: int | Callable[[], int]
+    may_drop: Callable[[Any], bool] | None = None
+
 
 PATIENCE_S = 60.0
 """How long a stage may work on one frame."""
@@ -29,7 +39,6 @@ PATIENCE_S = 60.0
 _POLL_S = 0.05
 _JOIN_S = 5.0
 _ASLEEP_S = 1.0
-_SHOWN = 61  # frames that a figure for display is the median of
 _MOST_WAITING = 4096  # small items that must not be lost, beside those that may
 
 
@@ -70,14 +79,16 @@ class Handover(Generic[Item]):
     """A bounded queue between two threads.
 
     Args:
-        size: most items that wait; or a function that says so, asked at every item.
-        may_drop: whether an item may be dropped. When full, the oldest waiting item of this kind is dropped and counted
-            instead of making the producer wait, and other items wait beside it, at most ``_MOST_WAITING``.
+        room: how many items wait, and which ones may be dropped: when full, the oldest waiting item of this kind is
+            dropped and counted instead of making the producer wait, and other items wait beside it, at most
+            ``_MOST_WAITING``.
     """
 
-    def __init__(self, size: int | Callable[[], int], may_drop: Callable[[Item], bool] | None) -> None:
+    def __init__(self, room: Room) -> None:
+        size = room.size
         self._items: deque[Item | _Failure | _End] = deque()
-        self._size, self._may_drop = size if callable(size) else lambda: size, may_drop
+        self._size: Callable[[], int] = size if callable(size) else lambda: size
+        self._may_drop: Callable[[Item], bool] | None = room.may_drop
         self._changed = threading.Condition()
         self.dropped = 0
 
@@ -150,22 +161,16 @@ class Stages:
         self._watches: list[Watch] = []
         self._patience_s = patience_s
 
-    def threaded(
-        self,
-        name: str,
-        items: Iterable[Item],
-        size: int | Callable[[], int],
-        may_drop: Callable[[Item], bool] | None = None,
-    ) -> Handed[Item]:
-        """Read ``items`` in a thread called ``name``, at most ``size`` ahead of the reader; see ``Handover``."""
-        handover: Handover[Item] = Handover(size, may_drop)
+    def threaded(self, name: str, items: Iterable[Item], room: Room) -> StageOutput[Item]:
+        """Read ``items`` in a thread called ``name``, as far ahead of the reader as there is room; see ``Handover``."""
+        handover: Handover[Item] = Handover(room)
         watch = Watch(name) if self._threads or self._watch_first else None
         if watch is not None:
             self._watches.append(watch)
         thread = threading.Thread(target=self._work, args=(items, handover, watch), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-        return Handed(handover, self._stop, self._check, self._idle)
+        return StageOutput(handover, self._stop, self._check, self._idle)
 
     def _work(self, items: Iterable[Item], handover: Handover[Item], watch: Watch | None) -> None:
         _here.watch = watch
@@ -192,7 +197,7 @@ class Stages:
             if since_s is not None and now_s - since_s > self._patience_s:
                 raise StageStuckError(
                     f"stage '{watch.name}' has been busy with one frame for {now_s - since_s:.0f} s; the run was "
-                    "ended, what was finished is kept; run again with a smaller picture or another --device"
+                    "ended, what was finished is kept; run again with a smaller picture or another device"
                 )
 
     def __enter__(self) -> Stages:
@@ -205,7 +210,7 @@ class Stages:
             thread.join(timeout=max(0.0, limit_s - time.monotonic()))
 
 
-class Handed(Generic[Item]):
+class StageOutput(Generic[Item]):
     """What a threaded stage gives: an iterable, and how many items were dropped on the way."""
 
     def __init__(
@@ -229,68 +234,6 @@ class Handed(Generic[Item]):
         return self._handover.dropped
 
 
-def everything(_: object) -> bool:
+def any_item(_: object) -> bool:
     """For ``may_drop``: the newest wins."""
     return True
-
-
-class Meter:
-    """Durations by name: medians over the last ``_KEEP`` and totals over all. Safe to use from several threads."""
-
-    _KEEP = 4096
-
-    def __init__(self) -> None:
-        self._recent: dict[str, deque[float]] = {}
-        self._total: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def time(self, name: str, items: int = 1) -> Iterator[None]:
-        """Measure a block that works on ``items`` frames."""
-        started = time.perf_counter()
-        yield
-        self.add(name, time.perf_counter() - started, items)
-
-    def timed(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
-        """Measure how long each next item takes."""
-        iterator = iter(items)
-        while True:
-            started = time.perf_counter()
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            self.add(name, time.perf_counter() - started)
-            yield item
-
-    def add(self, name: str, seconds: float, items: int = 1) -> None:
-        """Record that ``items`` frames took ``seconds`` together."""
-        with self._lock:
-            recent = self._recent.setdefault(name, deque(maxlen=self._KEEP))
-            recent.extend([seconds / max(items, 1)] * items)
-            self._total[name] = self._total.get(name, 0.0) + seconds
-
-    def median_ms(self, name: str) -> float | None:
-        """Median milliseconds per frame, None if nothing was measured."""
-        return self.percentile_ms(name, 50)
-
-    def percentile_ms(self, name: str, percent: float) -> float | None:
-        """Percentile of the milliseconds per frame, None if nothing was measured."""
-        with self._lock:
-            recent = list(self._recent.get(name, ()))
-        return float(np.percentile(recent, percent)) * 1000 if recent else None
-
-    def recent_ms(self, name: str, percent: float) -> float | None:
-        """Percentile of the milliseconds per frame of the last ``_SHOWN`` frames, None if nothing was measured."""
-        with self._lock:
-            recent = list(islice(reversed(self._recent.get(name, ())), _SHOWN))
-        return float(np.percentile(recent, percent)) * 1000 if recent else None
-
-    def names(self) -> list[str]:
-        """What was measured, in order of first use."""
-        with self._lock:
-            return list(self._recent)
-
-    def total_s(self, name: str) -> float:
-        """Seconds in all."""
-        return self._total.get(name, 0.0)

@@ -4,7 +4,8 @@ ONNX Runtime falls back to the CPU without an error when a provider can't be loa
 passed explicitly and compared with what the session really uses, so that "asked for CUDA, got the CPU" is an
 error, except under ``auto``, which says what it chose.
 
-- ``device.py``: what ``--device`` names;
+- ``cards.py``: what a model's file says of itself;
+- ``device.py``: the names of devices;
 - ``gpu.py``: which driver and libraries of a GPU are here, and what is missing;
 - ``session.py``: one session with explicit providers and options;
 - ``binding.py``: runs through IO binding where all shapes are fixed;
@@ -17,6 +18,6 @@ the CPU provider; speeds on GPUs are not measured yet.
 
 from pipeline.runtime.device import Device, parse_device
 from pipeline.runtime.gpu import gpu_problem
-from pipeline.runtime.model import OnnxModel
+from pipeline.runtime.model import LoadedModel, OnnxModel
 
-__all__ = ["Device", "OnnxModel", "gpu_problem", "parse_device"]
+__all__ = ["Device", "LoadedModel", "OnnxModel", "gpu_problem", "parse_device"]

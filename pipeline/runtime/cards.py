@@ -1,68 +1,52 @@
 """Model cards: the JSON file beside each ONNX file that says what the model is.
 
-A card is read and checked before its model is loaded, so that nobody has to execute a model to learn what
-it is, and so that a damaged file is named before ONNX Runtime fails on it.
+A card is read and checked before its model is loaded, so that nobody has to execute a model to learn what it is, and so
+that a damaged file is named before ONNX Runtime fails on it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from pipeline.errors import ModelError
 
 WEIGHTS_DIR = Path(__file__).resolve().parents[2] / "weights"
 
-# What every card must say; the kinds add their own below.
-_COMMON: dict[str, type | tuple[type, ...]] = {
-    "name": str,
-    "kind": str,
-    "file": str,
-    "sha256": str,
-    "opset": int,
-    "description": str,
-    "licence": str,
-    "source": str,
-}
-_BY_KIND: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "detector": {"input_size": int, "joints": str, "parity": dict},
-    "refiner": {"joints": str, "training_data": list, "metrics": dict, "parity": dict},
-    "lifter": {
-        "architecture": dict,
-        "window": int,
-        "lookahead": int,
-        "joints_in": str,
-        "joints_out": str,
-        "normalisation": str,
-        "input_rates_hz": list,
-        "training_data": list,
-        "metrics": dict,
-        "parity": dict,
-    },
-}
+_COORDINATES = 3  # x, y, confidence: what lifters take that say nothing else
 
 
 @dataclass(frozen=True)
 class Card:
-    """A validated model card.
+    """What every card says. Use the class of the kind: ``DetectorCard``, ``LifterCard``, ``RefinerCard``.
 
     Attributes:
         path: the card's own file.
-        name, kind: 'movenet-thunder', 'detector'.
+        name: 'movenet-thunder'.
         model_path: the ONNX file, beside the card.
         sha256: of the ONNX file.
-        data: the whole JSON object.
+        opset: of ONNX.
+        description: one line.
+        licence: of the weights.
+        source: where they come from.
+        parity: how far the file's outputs lie from those of the network that it was made from, by kind of comparison.
     """
+
+    kind: ClassVar[str] = ""
 
     path: Path
     name: str
-    kind: str
     model_path: Path
     sha256: str
-    data: dict[str, Any]
+    opset: int
+    description: str
+    licence: str
+    source: str
+    parity: Mapping[str, Any]
 
     def verify(self) -> None:
         """Compare the ONNX file with the card's SHA-256.
@@ -83,6 +67,128 @@ class Card:
             )
 
 
+@dataclass(frozen=True)
+class DetectorCard(Card):
+    """A network that finds joints in a square crop of a picture.
+
+    Attributes:
+        input_size: side of the crop in pixels.
+        joints: name of the joint set that it gives.
+    """
+
+    kind: ClassVar[str] = "detector"
+
+    input_size: int
+    joints: str
+
+    @staticmethod
+    def _own(data: dict[str, Any]) -> dict[str, Any]:
+        return {"input_size": data["input_size"], "joints": data["joints"]}
+
+
+@dataclass(frozen=True)
+class LifterCard(Card):
+    """A network that takes windows of keypoints to 3D poses.
+
+    Attributes:
+        window, lookahead: T, and how many of its frames lie after the target.
+        channels: numbers per keypoint: 3 with the confidence, 2 without.
+        joints: J.
+        normalisation: a ``pipeline.types.Normalisation``, or the name of one that this program does not know.
+        joints_in, joints_out: joint sets, units and axes in words.
+        input_rates_hz: lowest and highest frame rate that it was trained on.
+        architecture: fields of ``models.network.strided_transformer.Architecture``.
+        training: recipe of the last stage of its training, and of those before; empty where it is not known.
+        training_data: one entry per licence: clips, minutes, people.
+        metrics: figures of evaluations, by data set.
+    """
+
+    kind: ClassVar[str] = "lifter"
+
+    window: int
+    lookahead: int
+    channels: int
+    joints: int
+    normalisation: str
+    joints_in: str
+    joints_out: str
+    input_rates_hz: tuple[float, ...]
+    architecture: Mapping[str, Any]
+    training: Mapping[str, Any]
+    training_data: tuple[Mapping[str, Any], ...]
+    metrics: Mapping[str, Any]
+
+    @staticmethod
+    def _own(data: dict[str, Any]) -> dict[str, Any]:
+        architecture = data["architecture"]
+        plain = ("window", "lookahead", "normalisation", "joints_in", "joints_out", "architecture", "metrics")
+        return {
+            **{field: data[field] for field in plain},
+            "channels": architecture.get("channels", _COORDINATES),
+            "joints": architecture.get("joints", 17),
+            "training": data.get("training", {}),
+            "input_rates_hz": tuple(data["input_rates_hz"]),
+            "training_data": tuple(data["training_data"]),
+        }
+
+
+@dataclass(frozen=True)
+class RefinerCard(Card):
+    """A module that corrects lifted poses by the picture.
+
+    Attributes:
+        joints: the joint set, in words.
+        training_data, metrics: as for ``LifterCard``.
+    """
+
+    kind: ClassVar[str] = "refiner"
+
+    joints: str
+    training_data: tuple[Mapping[str, Any], ...]
+    metrics: Mapping[str, Any]
+
+    @staticmethod
+    def _own(data: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "joints": data["joints"],
+            "training_data": tuple(data["training_data"]),
+            "metrics": data["metrics"],
+        }
+
+
+_KINDS = {kind.kind: kind for kind in (DetectorCard, LifterCard, RefinerCard)}
+
+# The fields that a card must have, with their types in JSON.
+_COMMON: dict[str, type] = {
+    "name": str,
+    "kind": str,
+    "file": str,
+    "sha256": str,
+    "opset": int,
+    "description": str,
+    "licence": str,
+    "source": str,
+    "parity": dict,
+}
+_BY_KIND: dict[str, dict[str, type]] = {
+    "detector": {"input_size": int, "joints": str},
+    "refiner": {"joints": str, "training_data": list, "metrics": dict},
+    "lifter": {
+        "architecture": dict,
+        "window": int,
+        "lookahead": int,
+        "joints_in": str,
+        "joints_out": str,
+        "normalisation": str,
+        "input_rates_hz": list,
+        "training_data": list,
+        "metrics": dict,
+    },
+}
+
+AnyCard = TypeVar("AnyCard", bound=Card)
+
+
 def file_sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     digest = hashlib.sha256()
@@ -92,8 +198,8 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_card(path: Path) -> Card:
-    """Read and check one card.
+def read_document(path: Path) -> dict[str, Any]:
+    """The JSON object of a card, checked; for those who write cards anew. Others use ``read_card``.
 
     Raises:
         ModelError: the card is missing, is not JSON, or lacks a field.
@@ -106,11 +212,6 @@ def read_card(path: Path) -> Card:
         raise ModelError(f"model card {path} can't be read: {error}; restore it") from error
     if not isinstance(data, dict):
         raise ModelError(f"model card {path} holds no JSON object; restore it")
-    _check_fields(path, data)
-    return Card(path, data["name"], data["kind"], path.parent / data["file"], data["sha256"], data)
-
-
-def _check_fields(path: Path, data: dict[str, Any]) -> None:
     kind = data.get("kind")
     if kind not in _BY_KIND:
         raise ModelError(f"model card {path}: kind is {kind!r}, expected one of {', '.join(_BY_KIND)}")
@@ -119,15 +220,32 @@ def _check_fields(path: Path, data: dict[str, Any]) -> None:
             raise ModelError(f"model card {path}: field {field!r} is missing")
         if not isinstance(data[field], wanted) or isinstance(data[field], bool):
             raise ModelError(f"model card {path}: field {field!r} is a {type(data[field]).__name__}")
+    return data
 
 
-def list_cards(kind: str | None = None, folder: Path = WEIGHTS_DIR) -> list[Card]:
-    """All cards of a folder, by name; of one kind ('detector', 'lifter', 'refiner') if given."""
+def read_card(path: Path) -> DetectorCard | LifterCard | RefinerCard:
+    """Read and check one card.
+
+    Raises:
+        ModelError: the card is missing, is not JSON, or lacks a field.
+    """
+    data = read_document(path)
+    kind = _KINDS[data["kind"]]
+    common = {field: data[field] for field in _COMMON if field not in ("kind", "file")}
+    return kind(path=path, model_path=path.parent / data["file"], **common, **kind._own(data))
+
+
+def list_cards(kind: type[AnyCard], folder: Path = WEIGHTS_DIR) -> list[AnyCard]:
+    """The cards of a folder that are of this kind (``Card``: all of them), by name.
+
+    Raises:
+        ModelError: a card is damaged.
+    """
     cards = [read_card(path) for path in sorted(folder.glob("*.json"))]
-    return [card for card in cards if kind is None or card.kind == kind]
+    return [card for card in cards if isinstance(card, kind)]
 
 
-def find_card(name: str, kind: str, folder: Path = WEIGHTS_DIR) -> Card:
+def find_card(name: str, kind: type[AnyCard], folder: Path = WEIGHTS_DIR) -> AnyCard:
     """The card of a model by name.
 
     Raises:
@@ -136,7 +254,7 @@ def find_card(name: str, kind: str, folder: Path = WEIGHTS_DIR) -> Card:
     path = folder / f"{name}.json"
     if path.is_file():
         card = read_card(path)
-        if card.kind == kind:
+        if isinstance(card, kind):
             return card
     known = ", ".join(card.name for card in list_cards(kind, folder)) or "none"
-    raise ModelError(f"no {kind} named {name!r} in {folder}; there are: {known}")
+    raise ModelError(f"no {kind.kind or 'model'} named {name!r} in {folder}; there are: {known}")

@@ -1,4 +1,4 @@
-"""What ``--device`` names."""
+"""The names of devices."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def parse_device(text: str) -> Device:
     """
     match = re.fullmatch(r"(auto|cpu|cuda|tensorrt)(?::(\d+))?", text.strip().lower())
     if not match or (match[2] and match[1] in ("auto", "cpu")):
-        raise ConfigError(f"--device {text!r} is not valid; use auto, cpu, cuda, cuda:N or tensorrt")
+        raise ConfigError("device", text, "is not valid; use auto, cpu, cuda, cuda:N or tensorrt")
     return Device(match[1], int(match[2] or 0))

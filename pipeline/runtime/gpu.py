@@ -157,7 +157,7 @@ def _tensorrt_problems(cuda_major: int) -> Iterator[str]:
     if missing := [name for name in tensorrt_libraries() if load_library(name) is None]:
         yield (
             f"{', '.join(missing)} can't be loaded (TensorRT 10; the provider is not linked to 11); "
-            f"pip install 'tensorrt-cu{cuda_major}>=10,<11', or use --device cuda"
+            f"pip install 'tensorrt-cu{cuda_major}>=10,<11', or use the device cuda"
         )
 
 

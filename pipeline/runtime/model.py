@@ -28,10 +28,26 @@ FP16_LIMIT = 0.005
 4 mm for a joint 0.8 m from the pelvis, or a pixel in a crop of 256. The large weights of all models here are half
 precision already (but for the lifters' embedding), so mostly the arithmetic differs."""
 
-_ADVICE = "run 'python app.py doctor', or use --device cpu"
+_ADVICE = "run 'python app.py doctor', or use the device cpu"
 _LEAST_OUTPUT = 0.01
 _OUT_OF_MEMORY = ("out of memory", "failed to allocate memory", "alloc_failed", "cuda failure 2:")
 _said: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """What a report says of a model that was loaded.
+
+    Attributes:
+        name, sha256: of its card.
+        provider: what ONNX Runtime runs it on.
+        device: what was chosen in one line, under ``auto`` with the reason.
+    """
+
+    name: str
+    sha256: str
+    provider: str
+    device: str
 
 
 class OnnxModel:
@@ -65,6 +81,11 @@ class OnnxModel:
         self._inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = len(self._session.get_outputs())
         self._call = _caller(self._session)
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """What it is and what it runs on, for reports."""
+        return LoadedModel(self.card.name, self.card.sha256, self.provider, self.choice)
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Run the model on its inputs in order; returns its outputs in order.
@@ -101,7 +122,7 @@ def _open(card: Card, device: Device, threads: int) -> _Opened:
             raise DeviceError(problem)
         return _open_tensorrt(card, device, threads) if device.kind == "tensorrt" else _open_cuda(card, device, threads)
     except DeviceError as error:
-        raise DeviceError(f"--device {device} was asked for, but {error}; {_ADVICE}") from error
+        raise DeviceError(f"device {device} was asked for, but {error}; {_ADVICE}") from error
 
 
 def _choose(card: Card, threads: int) -> _Opened:

@@ -12,13 +12,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F64
 from pipeline.skeletons import H36M_17
 from pipeline.smooth.presets import RESTART_S, Preset
 from pipeline.types import Pose3D
-
-F64 = NDArray[np.float64]
 
 
 class OneEuro:
@@ -27,7 +25,7 @@ class OneEuro:
     Args:
         preset: how strongly.
 
-    Give it one kind of poses only: provisional and settled ones of the same frame are two streams and need two filters.
+    Give it one kind of poses only: previews and settled poses of the same frames are two streams and need two filters.
     """
 
     def __init__(self, preset: Preset) -> None:

@@ -28,7 +28,7 @@ class Smoothing:
     Args:
         new_smoother: makes the filter of one person.
 
-    Provisional and settled poses of the same frames are two streams: each needs its own ``Smoothing``.
+    Previews and settled poses of the same frames are two streams: each needs its own ``Smoothing``.
     """
 
     def __init__(self, new_smoother: Callable[[], Smoother]) -> None:
@@ -86,7 +86,7 @@ class _Live:
 
 
 def create_smoothing(name: str, live: bool) -> Smoothing | None:
-    """The smoothing that ``--smooth`` asks for: One Euro for live sources, zero phase for recordings.
+    """Smoothing by the name of a preset: One Euro where poses are due at once, zero phase for clips.
 
     Args:
         name: a key of ``presets.PRESETS``; None comes back for 'off'.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-from pipeline.errors import ConfigError
+from pipeline.errors import unknown
 
 RESTART_S = 0.25
 """A joint that was away for longer is smoothed anew: nothing is carried over the gap."""
@@ -39,7 +38,7 @@ PRESETS: dict[str, Preset | None] = {
     # by 33 to 40 and by 93 to 101 ms, and a fifth of the small swing is lost. Error in a walk: 5 mm more.
     "strong": Preset(still_hz=0.5, opening_per_m=4.0, speed_hz=1.0),
 }
-"""By the names that ``--smooth`` takes; ``None`` smooths nothing."""
+"""By name; ``None`` smooths nothing."""
 
 
 def find_preset(name: str) -> Preset | None:
@@ -49,7 +48,5 @@ def find_preset(name: str) -> Preset | None:
         ConfigError: there is none of this name.
     """
     if name not in PRESETS:
-        near = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"--smooth {name!r} is not known; {hint}there are: {', '.join(PRESETS)}")
+        raise unknown("smooth", name, PRESETS)
     return PRESETS[name]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F64, I64
 from pipeline.skeletons import H36M_17
 from pipeline.smooth.presets import RESTART_S
 from pipeline.types import Pose3D
-
-F64 = NDArray[np.float64]
-I64 = NDArray[np.int64]
 
 
 class Stretches:

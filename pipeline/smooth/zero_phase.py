@@ -1,4 +1,4 @@
-"""Smoothing without lag, for recordings: a Gaussian over the frames before and after, with real times.
+"""Smoothing without lag, for clips: a Gaussian over the frames before and after, with real times.
 
 As in the One Euro filter the width follows the speed of the joint, here measured on both sides. A straight line is
 fitted under the Gaussian instead of taking a mean (Cleveland, "Robust Locally Weighted Regression and Smoothing
@@ -13,13 +13,11 @@ from collections import deque
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.arrays import F32, F64
 from pipeline.smooth.presets import Preset
 from pipeline.smooth.stretches import Stretches
-from pipeline.types import F32, Pose3D
-
-F64 = NDArray[np.float64]
+from pipeline.types import Pose3D
 
 MOST_FRAMES = 120
 """Frames that are kept on each side at most, whatever the frame rate."""
@@ -53,7 +51,7 @@ class ZeroPhase:
     def push(self, pose: Pose3D) -> list[Pose3D]:
         """Take the next pose, missing ones too; returns the smoothed poses that are now due, in order.
 
-        Time that does not advance begins another recording: nothing is carried over.
+        Time that does not advance begins another clip: nothing is carried over.
         """
         out = self.finish() if self._waiting and pose.time_s <= self._waiting[-1].time_s else []
         self._waiting.append(pose)

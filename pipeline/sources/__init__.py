@@ -14,9 +14,9 @@ from pipeline.sources.address import STREAM_SCHEMES, is_address
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.sources.camera import CameraSource
 from pipeline.sources.images import DEFAULT_FPS, IMAGE_SUFFIXES, ImagesSource
-from pipeline.sources.live import LiveSource, state_of
+from pipeline.sources.live import LiveSource
 from pipeline.sources.live_options import Backoff, LiveOptions, LivePhase, LiveState, parse_size
-from pipeline.sources.stream import StreamSource, open_address
+from pipeline.sources.stream import StreamSource, no_start, open_address
 from pipeline.sources.synthetic import SyntheticSource, parse_options
 from pipeline.sources.video import VideoSource
 
@@ -35,14 +35,13 @@ __all__ = [
     "VideoSource",
     "open_source",
     "parse_size",
-    "state_of",
 ]
 
 _SHOWN = 200  # characters of a name in a message
 
 
 def open_source(
-    text: str,
+    source: str | int | Path | Source,
     *,
     start_s: float | None = None,
     end_s: float | None = None,
@@ -52,9 +51,10 @@ def open_source(
     """Open what the text names.
 
     Args:
-        text: ``0``, ``1`` ... or ``/dev/video0`` a camera; ``synthetic`` or ``synthetic:frames=90,fps=25`` the
+        source: ``0``, ``1`` ... or ``/dev/video0`` a camera; ``synthetic`` or ``synthetic:frames=90,fps=25`` the
             synthetic walker (options in ``parse_options``); an ``rtsp://`` or ``http://`` address; a folder of
-            pictures; one picture; a video file. A file that is really named ``0`` is ``./0``.
+            pictures; one picture; a video file. A file that is really named ``0`` is ``./0``. A source that is
+            open already is returned as it is; then nothing else may be given.
         start_s, end_s: seconds from the beginning; the frames of [start, end) are delivered. A live source
             has no beginning to search, so only ``end_s`` is allowed there.
         fps: pictures per second: of a folder of pictures, 30 unless given; asked of a camera. Not allowed for other
@@ -65,7 +65,11 @@ def open_source(
         SourceError: nothing of this name, or it can't be opened or read.
         ConfigError: an option is not valid or does not fit the kind of source.
     """
-    text = text.strip()
+    if isinstance(source, Source):
+        if (start_s, end_s, fps, live) != (None, None, None, None):
+            raise ConfigError("source", source.info.name, "is open already; open it with the span that you want")
+        return source
+    text = str(source).strip()
     path = Path(text).expanduser()
     is_url = is_address(text)
     is_synthetic = text.split(":", 1)[0] == "synthetic"
@@ -76,26 +80,22 @@ def open_source(
         raise SourceError(_not_found(text, path))
     is_images = is_path and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
     if fps is not None and not (is_images or is_camera):
-        raise ConfigError(
-            f"a frame rate was given with {text!r}; it works for folders of pictures and cameras only, leave it out"
-        )
+        raise ConfigError("fps", fps, f"was given with {text!r}; it is for folders of pictures and cameras only")
     asked = live or LiveOptions()
     if asked.asks_camera and not is_camera:
-        raise ConfigError(f"size or pixel format were asked of {text!r}; they work for cameras only, leave them out")
+        what = "size" if asked.width_px is not None else "fourcc" if asked.fourcc is not None else "fps"
+        raise ConfigError(what, None, f"was asked of {text!r}; it is for cameras only, leave it out")
     if is_camera:
         if start_s:
-            raise ConfigError(
-                f"--start {start_s:g} was given with the live source {text}; it works for recordings only"
-            )
+            raise no_start(start_s, text)
         return CameraSource(
             int(text) if is_number else text, end_s=end_s, options=asked if fps is None else replace(asked, fps=fps)
         )
     if is_url:
         return open_address(text, start_s=start_s, end_s=end_s, options=asked)
     if asked.mirror or asked.reconnect:
-        raise ConfigError(
-            f"a mirror image or reconnection was asked of {text!r}; they work for cameras and streams only"
-        )
+        what = "mirror" if asked.mirror else "reconnect"
+        raise ConfigError(what, None, f"was asked of {text!r}; it is for cameras and streams only, leave it out")
     if is_synthetic:
         return SyntheticSource(parse_options(text), start_s=start_s, end_s=end_s)
     if is_images:

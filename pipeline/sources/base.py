@@ -1,4 +1,4 @@
-"""The source protocol, and what the sources share.
+"""What every source is, and what the sources share.
 
 A new kind of source is one file beside this one and one line in ``open_source``.
 """
@@ -6,18 +6,23 @@ A new kind of source is one file beside this one and one line in ``open_source``
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.errors import ConfigError
-from pipeline.types import U8, Frame
+from pipeline.sources.live_options import LiveState
+from pipeline.types import Frame
 
 log = logging.getLogger(__name__)
+
+Self = TypeVar("Self", bound="Source")
 
 Kind = Literal["video", "images", "camera", "synthetic", "stream"]
 
@@ -49,20 +54,50 @@ class SourceInfo:
     start_s: float
 
 
-class Source(Protocol):
-    """Frames in order. ``Frame.index`` counts the delivered frames from 0, also after ``--start``.
+class Warnings(list[str]):
+    """A list of one-line warnings; each is logged once."""
 
-    Recordings (``info.live`` False) can be iterated again from their beginning; live sources once.
+    def add(self, message: str) -> None:
+        """Record and log the message unless it is already there."""
+        if message not in self:
+            self.append(message)
+            log.warning("%s", message)
+
+
+class Source(ABC):
+    """Frames in order. ``Frame.index`` counts the delivered frames from 0, also where the span begins later.
+
+    Clips (``info.live`` False) can be iterated again from their beginning; live sources once. A context manager:
+    leaving it closes the source. A new kind of source sets ``_info`` and writes ``__iter__``.
     """
+
+    _info: SourceInfo
+
+    def __init__(self) -> None:
+        self._warnings = Warnings()
+        self._closed = False
 
     @property
     def info(self) -> SourceInfo:
         """What the source is."""
+        return self._info
 
     @property
     def warnings(self) -> list[str]:
         """What went wrong without stopping the source, one line each; grows while frames are read."""
+        return self._warnings
 
+    @property
+    def state(self) -> LiveState | None:
+        """Where a camera or stream stands now, from any thread; None for all other sources."""
+        return None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds between the capture of the last delivered frame and its delivery, as far as the source knows."""
+        return 0.0
+
+    @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
         """Frames with strictly increasing times, all of the size that ``info`` gives.
 
@@ -72,16 +107,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device or file; an iteration that is under way ends at its next frame."""
+        self._closed = True
 
+    def __enter__(self: Self) -> Self:
+        """The source itself."""
+        return self
 
-class Warnings(list[str]):
-    """A list of one-line warnings; each is logged once."""
-
-    def add(self, message: str) -> None:
-        """Record and log the message unless it is already there."""
-        if message not in self:
-            self.append(message)
-            log.warning("%s", message)
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
 
 
 def check_span(start_s: float | None, end_s: float | None) -> tuple[float, float]:
@@ -93,9 +127,9 @@ def check_span(start_s: float | None, end_s: float | None) -> tuple[float, float
     start = 0.0 if start_s is None else float(start_s)
     end = float("inf") if end_s is None else float(end_s)
     if not 0 <= start < float("inf"):
-        raise ConfigError(f"--start {start_s} is not valid; give seconds from the beginning, 0 or more")
+        raise ConfigError("start_s", start_s, "is not valid; give seconds from the beginning, 0 or more")
     if not end > start:
-        raise ConfigError(f"--end {end_s} is not valid; it must lie after --start ({start:g} s)")
+        raise ConfigError("end_s", end_s, f"is not valid; it must lie after `start_s` ({start:g} s)")
     return start, end
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.errors import SourceError
 from pipeline.sources.link import ConnectionLost, Shot
 from pipeline.sources.live import LiveSource
 from pipeline.sources.live_options import LiveOptions
-from pipeline.types import U8
 
 _MAX_FPS = 1000.0
 _RETRY_S = 0.01

@@ -7,6 +7,7 @@ Python while closing a container waits for them with the interpreter's lock held
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,9 +21,9 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from pipeline.arrays import U8
 from pipeline.errors import SourceError
 from pipeline.sources.base import Warnings
-from pipeline.types import U8
 
 log = logging.getLogger(__name__)
 
@@ -178,3 +179,26 @@ def decode_packet(stream: VideoStream, packet: Packet[VideoStream] | None, damag
 def to_bgr(frame: av.VideoFrame) -> U8:
     """The frame's picture as stored, uint8 [H, W, 3] BGR; alpha is dropped, deep colours are rounded to 8 bit."""
     return np.ascontiguousarray(frame.to_ndarray(format="bgr24"), np.uint8)
+
+
+def stated_length(container: InputContainer, stream: VideoStream) -> tuple[float | None, bool]:
+    """The length of the pictures as the container states it.
+
+    Returns:
+        Seconds from the first picture, None where nothing is stated; and whether that is about the pictures
+        alone (True) or may be the length of a longer sound track (False).
+    """
+    own_s = seconds(stream.duration, stream.time_base)
+    if own_s:
+        return own_s, True
+    begin_s = seconds(stream.start_time, stream.time_base) or 0.0
+    # Matroska states the time at which a track ends, not how long it is.
+    tag = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) - begin_s, True
+    if not container.duration:
+        return None, False
+    whole_s = container.duration / av.time_base
+    if "matroska" in container.format.name:
+        whole_s -= begin_s
+    return whole_s, not container.streams.audio

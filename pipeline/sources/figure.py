@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.types import U8
+from pipeline.arrays import F64, U8
 
-F64 = NDArray[np.float64]
 Colour = tuple[float, float, float]  # BGR, 0..255
 
 _SHIFT = 4  # OpenCV's sub-pixel drawing: coordinates in 1/16 px

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.errors import ConfigError, SourceError
-from pipeline.sources.base import SourceInfo, Warnings, check_span, fit_image
-from pipeline.types import U8, Frame
+from pipeline.sources.base import Source, SourceInfo, check_span, fit_image
+from pipeline.types import Frame
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 DEFAULT_FPS = 30.0
@@ -19,7 +20,7 @@ DEFAULT_FPS = 30.0
 _TIE_S = 1e-9  # spans come from decimal text
 
 
-class ImagesSource:
+class ImagesSource(Source):
     """The pictures of a folder in natural order (``2.png`` before ``10.png``), or one single picture.
 
     Pictures have no clock: picture number n of the folder is at n / fps seconds. EXIF orientation is
@@ -40,21 +41,20 @@ class ImagesSource:
         self, path: Path, *, fps: float = DEFAULT_FPS, start_s: float | None = None, end_s: float | None = None
     ) -> None:
         if not 0 < fps < float("inf"):
-            raise ConfigError(f"fps {fps} is not valid for a folder of pictures; give a number above 0, such as 30")
+            raise ConfigError("fps", fps, "is not valid for a folder of pictures; give a number above 0, such as 30")
         start, end = check_span(start_s, end_s)
         files = _list_images(path)
         numbered = [(number / fps, file) for number, file in enumerate(files)]
         self._files = [(time_s, file) for time_s, file in numbered if start - _TIE_S <= time_s < end - _TIE_S]
         if not self._files:
             raise SourceError(
-                f"--start {start:g} --end {end:g} leaves no picture of {path} ({len(files)} pictures at {fps:g} "
+                f"the span from {start:g} to {end:g} s holds no picture of {path} ({len(files)} pictures at {fps:g} "
                 f"per second, {len(files) / fps:.2f} s); give a wider span"
             )
         first = next((image for _, file in self._files if (image := _read(file)) is not None), None)
         if first is None:
             raise SourceError(f"none of the {len(self._files)} picture(s) of {path} can be read; they are damaged")
-        self._closed = False
-        self._warnings = Warnings()
+        super().__init__()
         self._info = SourceInfo(
             name=path.resolve().name,
             kind="images",
@@ -66,20 +66,6 @@ class ImagesSource:
             audio_path=None,
             start_s=self._files[0][0],
         )
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the folder holds."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Pictures that could not be read or have another size."""
-        return self._warnings
-
-    def close(self) -> None:
-        """End an iteration that is under way."""
-        self._closed = True
 
     def __iter__(self) -> Iterator[Frame]:
         """One frame for each picture, whether it can be read or not."""

@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from pipeline.arrays import U8
 from pipeline.errors import SourceError
 from pipeline.sources.base import Warnings
 from pipeline.sources.live_options import LiveOptions, LivePhase, LiveState
-from pipeline.types import U8
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class Link:
             return True
         if isinstance(problem, SourceError):
             raise problem
-        or_else = "" if self._came_s is None else ", or let --reconnect open it again"
+        or_else = "" if self._came_s is None else ", or let `reconnect` open it again"
         raise SourceError(f"{problem}; {self._hint}{or_else}") from problem
 
     def _wait(self, problem: Exception) -> None:

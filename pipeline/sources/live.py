@@ -10,12 +10,13 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from pipeline.arrays import U8
 from pipeline.errors import SourceError
-from pipeline.sources.base import SourceInfo, Warnings, check_span, fit_image
+from pipeline.sources.base import Source, SourceInfo, check_span, fit_image
 from pipeline.sources.link import Connection, Link, Shot
 from pipeline.sources.live_clock import LiveClock
-from pipeline.sources.live_options import LiveOptions, LivePhase, LiveState
-from pipeline.types import U8, Frame
+from pipeline.sources.live_options import LiveOptions, LiveState
+from pipeline.types import Frame
 
 _DEFAULT_FPS = 30.0
 _RATE_PICTURES = 9
@@ -26,12 +27,11 @@ _BLACK_LEVEL = 16  # no channel of any looked-at pixel is brighter
 _MOST_SIZES = 8  # that are told
 
 
-class LiveSource:
+class LiveSource(Source):
     """A device that delivers at its own pace. ``time_s`` is seconds since the first frame.
 
     Frames come in order and none is dropped once the iteration has begun: who can't keep up drops them behind this.
     What comes between opening and iterating is dropped when that takes long, so that a run begins with the present.
-    Besides the four members of ``Source`` there are ``state`` and ``age_s``.
 
     Args:
         name: for display and messages.
@@ -60,8 +60,7 @@ class LiveSource:
     ) -> None:
         _, self._end_s = check_span(None, end_s)
         self._name, self._options, self._now_s = name, options, clock
-        self._warnings = Warnings()
-        self._closed = False
+        super().__init__()
         self._used = False
         self._age_s = 0.0
         self._black_since_s: float | None = None
@@ -92,16 +91,6 @@ class LiveSource:
             start_s=0.0,
         )
         self._link.pause()
-
-    @property
-    def info(self) -> SourceInfo:
-        """What it delivers. The rate is the device's own statement, or measured where there is none."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Breaks, repairs and odd pictures found so far."""
-        return self._warnings
 
     @property
     def state(self) -> LiveState:
@@ -199,12 +188,3 @@ class LiveSource:
                 f"{self._name} delivers black pictures; look whether its lens is covered, its shutter closed, the room "
                 "dark, or the camera not allowed for this program"
             )
-
-
-def state_of(source: object) -> LiveState | None:
-    """The state of a source that has one, else None."""
-    state = getattr(source, "state", None)
-    return state if isinstance(state, LiveState) else None
-
-
-__all__ = ["LivePhase", "LiveSource", "LiveState", "state_of"]

@@ -67,13 +67,13 @@ class LiveOptions:
     def __post_init__(self) -> None:
         sides = (self.width_px, self.height_px)
         if sides != (None, None) and not all(side is not None and 16 <= side <= _LARGEST_PX for side in sides):
-            raise ConfigError(f"a camera picture of {sides[0]}x{sides[1]} pixels is not valid; for example 1280x720")
+            raise ConfigError("size", f"{sides[0]}x{sides[1]}", "is not valid for a camera; for example 1280x720")
         if self.fps is not None and not 0 < self.fps <= _MAX_FPS:
-            raise ConfigError(f"{self.fps:g} pictures per second of a camera are not valid; for example 30")
+            raise ConfigError("fps", self.fps, "is not valid for a camera; for example 30")
         if self.fourcc is not None and not re.fullmatch(r"[!-~][ -~]{3}", self.fourcc):
-            raise ConfigError(f"{self.fourcc!r} is no FOURCC; give four letters, for example MJPG or YUYV")
+            raise ConfigError("fourcc", self.fourcc, "is no pixel format; give four letters, for example MJPG or YUYV")
         if not 0 < self.patience_s < float("inf"):
-            raise ConfigError(f"waiting {self.patience_s:g} s for a picture is not valid; for example 10")
+            raise ConfigError("patience_s", self.patience_s, "is not valid; give seconds above 0, for example 10")
 
     @property
     def asks_camera(self) -> bool:
@@ -89,7 +89,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     found = re.fullmatch(r"(\d{1,5})\s*[xX]\s*(\d{1,5})", text.strip())
     if not found:
-        raise ConfigError(f"size {text!r} is not valid; give width and height, for example 1280x720")
+        raise ConfigError("size", text, "is not valid; give width and height, for example 1280x720")
     return int(found[1]), int(found[2])
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from av.sidedata.sidedata import SideData
 
-from pipeline.types import U8
+from pipeline.arrays import U8
 
 
 @dataclass(frozen=True, slots=True)

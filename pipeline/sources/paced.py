@@ -1,4 +1,4 @@
-"""A recording played at its own speed, like a camera: for measuring the live policy on repeatable input."""
+"""A clip played at its own speed, like a camera: for measuring the live policy on repeatable input."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from pipeline.sources.base import Source, SourceInfo
 from pipeline.types import Frame
 
 
-class Paced:
+class Paced(Source):
     """Delivers each frame when its time has come; ``info.live`` is True.
 
     Args:
-        source: a recording.
+        source: a clip.
     """
 
     def __init__(self, source: Source) -> None:
+        super().__init__()
         self._source = source
 
     @property
     def info(self) -> SourceInfo:
-        """That of the recording, but live."""
+        """That of the clip, but live."""
         return replace(self._source.info, live=True)
 
     @property
     def warnings(self) -> list[str]:
-        """Those of the recording."""
+        """Those of the clip."""
         return self._source.warnings
 
     def __iter__(self) -> Iterator[Frame]:
@@ -43,5 +44,5 @@ class Paced:
             yield frame
 
     def close(self) -> None:
-        """Close the recording."""
+        """Close the clip."""
         self._source.close()

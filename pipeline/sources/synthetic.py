@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError
+from pipeline.arrays import F32, F64, U8
+from pipeline.errors import ConfigError, nearest
 from pipeline.skeletons import COCO_17, H36M_FROM_COCO
-from pipeline.sources.base import SourceInfo, Warnings, check_span
+from pipeline.sources.base import Source, SourceInfo, check_span
 from pipeline.sources.figure import Camera, Wardrobe, draw_person, draw_room
 from pipeline.sources.walker import Walk, body_points
-from pipeline.types import F32, U8, Frame
-
-F64 = NDArray[np.float64]
+from pipeline.types import Frame
 
 _CAMERA_DISTANCE_M = 4.6
 _CAMERA_HEIGHT_M = 1.25
@@ -64,7 +62,7 @@ class SyntheticOptions:
         }
         wrong = [name for name, good in checks.items() if not good]
         if wrong:
-            raise ConfigError(f"synthetic: the value of {' and '.join(wrong)} is not valid; {_HELP}")
+            raise ConfigError(wrong[0], None, f"of the synthetic walker is not valid; {_HELP}")
 
 
 _HELP = (
@@ -97,13 +95,12 @@ def parse_options(text: str) -> SyntheticOptions:
         elif key == "absent" and pair:
             absent.append((int(pair[1]), int(pair[2])))
         else:
-            near = difflib.get_close_matches(key, ["frames", "fps", "size", "seed", "motion", "absent"], n=1)
-            hint = f"did you mean {near[0]}? " if near and near[0] != key else ""
-            raise ConfigError(f"synthetic: {item!r} is not valid; {hint}{_HELP}")
+            hint = nearest(key, ["frames", "fps", "size", "seed", "motion", "absent"])
+            raise ConfigError("source", text, f"has the part {item!r}, which is not valid; {hint}{_HELP}")
     return dataclasses.replace(SyntheticOptions(), absent=tuple(absent), **values)  # type: ignore[arg-type]
 
 
-class SyntheticSource:
+class SyntheticSource(Source):
     """A drawn person who walks before a fixed camera, with the truth of every frame.
 
     The same options give the same pictures, bit for bit, on one version of OpenCV and numpy.
@@ -130,11 +127,12 @@ class SyntheticSource:
         self._numbers = [n for n in range(self._options.frames) if start - _TIE_S <= n / fps < end - _TIE_S]
         if not self._numbers:
             raise ConfigError(
-                f"--start {start:g} --end {end:g} leaves no frame of the synthetic video "
-                f"({self._options.frames} frames, {self._options.frames / fps:.2f} s); give a wider span"
+                "start_s",
+                start,
+                f"and `end_s` {end:g} leave no frame of the synthetic video ({self._options.frames} frames, "
+                f"{self._options.frames / fps:.2f} s); give a wider span",
             )
-        self._closed = False
-        self._warnings = Warnings()
+        super().__init__()
         self._camera = _camera(self._options.width_px, self._options.height_px)
         self._walk, self._wardrobe = _choose(self._options)
         self._room = draw_room(self._camera, self._options.width_px, self._options.height_px)
@@ -152,23 +150,9 @@ class SyntheticSource:
         )
 
     @property
-    def info(self) -> SourceInfo:
-        """What the video is."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Always empty."""
-        return self._warnings
-
-    @property
     def intrinsics(self) -> F64:
         """The camera's matrix, float64 [3, 3], pixels; it has no distortion."""
         return self._camera.intrinsics.copy()
-
-    def close(self) -> None:
-        """End an iteration that is under way."""
-        self._closed = True
 
     def __iter__(self) -> Iterator[Frame]:
         """The drawn frames."""

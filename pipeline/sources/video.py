@@ -13,10 +13,18 @@ from av.video.stream import VideoStream
 
 from pipeline.errors import SourceError
 from pipeline.sources.address import public_name
-from pipeline.sources.base import SourceInfo, Warnings, check_span, fit_image
+from pipeline.sources.base import Source, SourceInfo, check_span, fit_image
 from pipeline.sources.clock import MediaClock
-from pipeline.sources.decode import Damage, choose_stream, decode, nominal_fps, open_container, seconds, to_bgr
-from pipeline.sources.length import stated_length
+from pipeline.sources.decode import (
+    Damage,
+    choose_stream,
+    decode,
+    nominal_fps,
+    open_container,
+    seconds,
+    stated_length,
+    to_bgr,
+)
 from pipeline.sources.orient import orientation_of
 from pipeline.types import Frame
 
@@ -26,7 +34,7 @@ _TIE_S = 5e-7
 _EARLY_S = 0.5
 
 
-class VideoSource:
+class VideoSource(Source):
     """A video file, here or on a web server. It can be iterated more than once; each time it is opened anew.
 
     ``time_s`` is the container's presentation time, its start offset included. A damaged file gives the
@@ -58,27 +66,12 @@ class VideoSource:
         self._where = str(path) if self._file else public_name(self._url)
         self._name = self._file.name if self._file else self._where
         self._start_s, self._end_s = check_span(start_s, end_s)
-        self._closed = False
-        self._warnings = Warnings()
+        super().__init__()
         self._due_s: float | None = None  # when the pictures should end
         if self._file:
             _check_file(self._file)
         self._seek_s = self._find_seek_point() if self._start_s > 0 else None
         self._info = self._probe()
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the video is."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Damage and repairs found so far."""
-        return self._warnings
-
-    def close(self) -> None:
-        """End an iteration that is under way."""
-        self._closed = True
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames of the span; index from 0."""
@@ -151,11 +144,9 @@ class VideoSource:
 
     def _nothing(self, duration_s: float | None) -> str:
         if duration_s and 0 < duration_s <= self._start_s + _TIE_S:
-            return f"--start {self._start_s:g} lies after the end of {self._where} ({duration_s:.2f} s); give less"
+            return f"the start, {self._start_s:g} s, lies after the end of {self._where} ({duration_s:.2f} s)"
         if self._start_s > 0 or self._end_s < float("inf"):
-            return (
-                f"no frame of {self._where} lies in --start {self._start_s:g} --end {self._end_s:g}; give a wider span"
-            )
+            return f"no frame of {self._where} lies between {self._start_s:g} and {self._end_s:g} s; give a wider span"
         return f"no frame of {self._where} can be decoded; the file is damaged: record or download it again"
 
     def _timed(self, damage: Damage, clock: MediaClock) -> Iterator[tuple[float, av.VideoFrame]]:

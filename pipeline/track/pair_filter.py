@@ -11,10 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F64, Bools
 from pipeline.skeletons import COCO_17
-
-F64 = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 PAIRS: NDArray[np.intp] = np.array(COCO_17.pairs)
 """[P, 2], left and right joint of each pair: eyes, ears, shoulders, elbows, wrists, hips, knees, ankles."""

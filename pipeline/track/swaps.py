@@ -22,8 +22,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.arrays import F64, Bools
 from pipeline.skeletons import COCO_17
-from pipeline.track.pair_filter import F64, FORGET_S, PAIRS, Bools, PairFilter
+from pipeline.track.pair_filter import FORGET_S, PAIRS, PairFilter
 from pipeline.types import Origin, Pose2D
 
 _PARTS = {

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.skeletons import COCO_17, H36M_17, H36M_FROM_COCO, coco17_to_h36m17
-from pipeline.types import Origin, Pose2D, Window
-from pipeline.window.image_plane import IMAGE_NORMALISATION, window_in_picture
-from pipeline.window.person_view import NORMALISATION, assumed_focal_px, view_of_person
+from pipeline.types import Normalisation, Origin, Pose2D, Window
+from pipeline.window.image_plane import window_in_picture
+from pipeline.window.person_view import assumed_focal_px, view_of_person
 
 MAX_GAP_S = 0.25
 """Longest gap that is bridged by interpolation."""
 
 HIGHEST_RATE_HZ = 60.0
-"""Highest frame rate that lifters are trained on; faster recordings are seen every n-th frame."""
+"""Highest frame rate that lifters are trained on; faster clips are seen every n-th frame."""
 
 _INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
 BREAK_S = 1.0
@@ -38,7 +38,7 @@ _MISSING, _INTERPOLATED = int(Origin.MISSING), int(Origin.INTERPOLATED)
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class ReadyFrame:
     """A frame whose look-ahead has passed.
 
     Attributes:
@@ -61,7 +61,7 @@ class _View:
 
 
 def frame_step(rate_hz: float) -> int:
-    """Every how many frames a window looks at a recording, so that it sees at most about 60 Hz."""
+    """Every how many frames a window looks at a source, so that it sees at most about 60 Hz."""
     return max(1, round(rate_hz / HIGHEST_RATE_HZ))
 
 
@@ -75,7 +75,7 @@ class WindowBuffer:
         size_px: width and height of the picture.
         focal_px: focal length; assumed if None.
         step: every how many frames a window looks, see ``frame_step``.
-        normalisation: how the lifter expects its keypoints: ``NORMALISATION`` or ``IMAGE_NORMALISATION``.
+        normalisation: how the lifter expects its keypoints.
         longest_gap_s: longest gap that is bridged.
         break_s: two frames further apart do not belong to one window.
 
@@ -90,14 +90,14 @@ class WindowBuffer:
         size_px: tuple[int, int],
         focal_px: float | None = None,
         step: int = 1,
-        normalisation: str = NORMALISATION,
+        normalisation: Normalisation = "person-view",
         longest_gap_s: float = MAX_GAP_S,
         break_s: float = BREAK_S,
     ) -> None:
         if not 0 <= lookahead < window:
             raise ValueError(f"look-ahead {lookahead} is not inside a window of {window}")
         self.track_id = track_id
-        self._size_px, self._by_image = size_px, normalisation == IMAGE_NORMALISATION
+        self._size_px, self._by_image = size_px, normalisation == "image"
         width, height = size_px
         self._focal = np.array([focal_px or assumed_focal_px(width, height)], np.float32)
         self._centre = np.array([[width / 2, height / 2]], np.float32)
@@ -115,7 +115,7 @@ class WindowBuffer:
         # The same in the lifter's joints: each frame is converted when it changes, not for each window that holds it.
         self._body_xy = np.full((self._size, len(H36M_17), 2), np.nan, np.float32)
         self._body_score = np.zeros((self._size, len(H36M_17)), np.float32)
-        # Settled and provisional windows nearly always hold the same frames; the last one is kept until the next push.
+        # Windows of settled poses and previews nearly always hold the same frames; the last one is kept until a push.
         self._view: tuple[NDArray[np.intp], _View] | None = None
         self._time = np.zeros(self._size, np.float64)
         self._frame = np.zeros(self._size, np.int64)
@@ -123,7 +123,7 @@ class WindowBuffer:
         self._due = 0  # the next one to come out
         self._last_seen = np.full(joints, -1, np.int64)
 
-    def push(self, pose: Pose2D) -> list[Due]:
+    def push(self, pose: Pose2D) -> list[ReadyFrame]:
         """Take the next frame (``Pose2D.missing`` if the person is not in it); returns the frames now due."""
         now = self._pushed
         slot = now % self._size
@@ -140,7 +140,7 @@ class WindowBuffer:
         self._last_seen[seen] = now
         return self._take(now - self._ahead)
 
-    def preview(self, lookahead: int) -> Due | None:
+    def preview(self, lookahead: int) -> ReadyFrame | None:
         """The frame ``lookahead`` steps before the newest, with what is known of it now; nothing is taken out.
 
         Its window ends with the newest frame, so that it belongs to a lifter (or a place of the full-sequence head)
@@ -183,7 +183,7 @@ class WindowBuffer:
             before, frame_index=int(self._frame[slot]), time_s=float(self._time[slot]), score=score, origin=origin
         )
 
-    def finish(self) -> list[Due]:
+    def finish(self) -> list[ReadyFrame]:
         """The source has ended: the frames that are still waiting for their look-ahead."""
         return self._take(self._pushed - 1)
 
@@ -218,24 +218,24 @@ class WindowBuffer:
         slots = np.arange(first, last + 1) % self._size
         self._body_xy[slots], self._body_score[slots] = coco17_to_h36m17(self._xy[slots], self._score[slots])
 
-    def _take(self, last: int) -> list[Due]:
+    def _take(self, last: int) -> list[ReadyFrame]:
         due = [self._cut(number) for number in range(self._due, last + 1)]
         self._due = max(self._due, last + 1)
         return due
 
-    def _cut(self, number: int) -> Due:
+    def _cut(self, number: int) -> ReadyFrame:
         slot = number % self._size
         pose = self._pose(slot)
         if not self._seen[slot]:
-            return Due(pose, None)
+            return ReadyFrame(pose, None)
         first, last = self._stretch(number, number + int(self._offsets[0]), number + int(self._offsets[-1]))
         slots = np.clip(number + self._offsets, first, last) % self._size
         return self._due_with(pose, self._body_score[slot].copy(), slots)
 
-    def _due_with(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> Due:
+    def _due_with(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> ReadyFrame:
         """A frame with its score [17] in the lifter's joints and the window of these slots [T]."""
         if np.count_nonzero(score > 0) < _MIN_JOINTS:
-            return Due(pose, None)
+            return ReadyFrame(pose, None)
         view = self._view_of(slots)
         # A joint made of several has the provenance of its least certain part.
         origin = np.where(_PARTS_OF_H36M, pose.origin, 0).max(1).astype(np.uint8)
@@ -250,7 +250,7 @@ class WindowBuffer:
             origin=origin,
             scale=view.scale,
         )
-        return Due(pose, window)
+        return ReadyFrame(pose, window)
 
     def _view_of(self, slots: NDArray[np.intp]) -> _View:
         if self._view is not None and np.array_equal(self._view[0], slots):

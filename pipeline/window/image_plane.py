@@ -15,12 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arrays import F32
 from pipeline.skeletons import COCO_17, H36M_17, H36M_FROM_COCO, convert
-
-F32 = NDArray[np.float32]
-
-IMAGE_NORMALISATION = "image"
-"""Name of this normalisation in model cards."""
 
 
 def _published(special: dict[str, dict[str, float]]) -> F32:

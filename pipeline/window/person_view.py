@@ -16,10 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
-
-NORMALISATION = "person-view"
-"""Name of this normalisation in model cards."""
+from pipeline.arrays import F32
 
 ASSUMED_FOCAL = 0.85
 """Focal length where it is unknown, in units of the longer picture side: a phone's or webcam's 61 degrees."""

@@ -8,14 +8,14 @@ import pytest
 
 from benchmarks import bench_attention
 from benchmarks.bench_attention import Cost, Found, Time, cost_table, time_table
-from pipeline.runtime.cards import find_card
+from pipeline.runtime.cards import LifterCard, find_card
 
 SMALL = ["--width", "16", "--hidden", "16", "--heads", "2", "--rounds", "1"]
 
 
 def test_both_kinds_are_counted_and_timed_in_both_runtimes(tmp_path: Path, capsys, monkeypatch) -> None:
     # exporting takes half a minute, and has tests of its own
-    weights = find_card("lift-27", "lifter").model_path
+    weights = find_card("lift-27", LifterCard).model_path
     monkeypatch.setattr(bench_attention, "export", lambda network, path: shutil.copy(weights, path))
     out = tmp_path / "attention.json"
     bench_attention.main([*SMALL, "--windows", "27", "--batches", "1", "2", "--json", str(out)])

@@ -18,7 +18,7 @@ FRAMES = 24
 
 def test_footage_and_motion_capture_have_a_table_each(tmp_path: Path, capsys, monkeypatch) -> None:
     walker = write_walker(tmp_path, FRAMES)
-    monkeypatch.setattr(judging, "create_detector", lambda *_: TrueDetector(walker))
+    monkeypatch.setattr(judging, "create_detector", lambda *_, **__: TrueDetector(walker))
     out, data = tmp_path / "delay.json", write_mocap(tmp_path / "people.npz", clips=2, frames=40)
     words = ["lift-27+lift-27-live", "--footage", str(tmp_path), "--data", str(data), "--cameras", "1", "--clips", "1"]
     bench_delay.main([*words, "--lookaheads", "0", "3", "99", "--json", str(out)])
@@ -35,8 +35,8 @@ def test_footage_and_motion_capture_have_a_table_each(tmp_path: Path, capsys, mo
     assert "motion capture at 30 Hz" in tables[0] and "footage at 30 Hz, 1 views" in tables[1]
     rows = [line.split() for line in tables[1].splitlines()[2:]]
     assert [row[:3] for row in rows] == [
-        ["provisional", "0", "0"],
-        ["provisional", "3", "100"],
+        ["preview", "0", "0"],
+        ["preview", "3", "100"],
         ["settled", "13", "433"],
     ]
     settled = result["footage"]["settled"]["average"]["s_mpjpe_mm"]

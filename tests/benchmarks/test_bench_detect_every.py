@@ -37,7 +37,7 @@ def test_every_n_has_its_accuracy_on_footage_and_its_speed(tmp_path: Path, capsy
     walker, clip = write_walker(tmp_path, frames=24), SyntheticSource(parse_options(WALKER))
     monkeypatch.setattr(Counting, "looked", [])
     for module, source in ((judging, walker), (bench_detect_every, clip)):
-        monkeypatch.setattr(module, "create_detector", lambda *_, source=source: Counting(source))
+        monkeypatch.setattr(module, "create_detector", lambda *_, source=source, **__: Counting(source))
     out = tmp_path / "every.json"
     words = ["lift-27", "--footage", str(tmp_path), "--clip", WALKER, "--rounds", "2", "--every", "1", "4"]
     bench_detect_every.main([*words, "--json", str(out)])

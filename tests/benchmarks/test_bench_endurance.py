@@ -22,7 +22,7 @@ def test_a_short_run_has_its_samples_rows_and_verdict(tmp_path: Path, capsys) ->
     assert figures["handed"] == figures["rows"] == 80 and figures["dropped"] == 0 and figures["in_order"]
     assert [sample["rows"] for sample in figures["samples"]] == [20, 40, 60, 80]
     assert all(sample["rss_mb"] > 10 and sample["blocks"] > 1000 for sample in figures["samples"])
-    assert figures["lifter"] == "stand-in" and figures["run"]["show_lookahead"] == 0
+    assert figures["lifter"] == "stand-in" and figures["run"]["preview_lookahead"] == 0
     assert status == bool(figures["problems"])
     with rows.open() as file:
         assert len({row["frame"] for row in csv.DictReader(file)}) == 80

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench_gpu
-from pipeline.commands.options import DEFAULT_MODEL
 from pipeline.errors import DeviceError
+from pipeline.lift.create import DEFAULT_MODEL
 
 
 def test_the_cpu_has_figures_and_a_missing_gpu_a_reason(tmp_path: Path, monkeypatch) -> None:

@@ -8,8 +8,11 @@ import pytest
 from benchmarks import bench_mediapipe
 from benchmarks.bench_mediapipe import Row, Step, Tally, main, rows_of
 from pipeline.errors import ConfigError
+from pipeline.render.compose import Composer
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import parse_options
+from pipeline.types import Shown
 from tests.helpers.mediapipe_stand_in import write_stand_in
 from tests.helpers.stand_ins import TrueDetector
 
@@ -74,11 +77,30 @@ def test_figures_of_known_times() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["synthetic:frames=20,size=320x240"], "at least 21 frames"),
-        ([SOURCE, "--rounds", "0"], "0 rounds"),
+        (["synthetic:frames=20,size=320x240"], "gave 20 frames; at least 21"),
         ([SOURCE, "--mediapipe-python", "no_such_python"], "no_such_python can't be started"),
     ],
 )
 def test_wrong_input_is_named(words: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         main(words)
+
+
+def test_at_least_one_round_is_needed(capsys) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main([SOURCE, "--rounds", "0"])
+    assert "--rounds must be at least 1" in capsys.readouterr().err
+
+
+def test_what_is_drawn_is_each_frame_with_its_own_pose(monkeypatch) -> None:
+    drawn: list[Shown] = []
+    monkeypatch.setattr(Composer, "draw", lambda self, shown, status: drawn.append(shown))
+    frames, info = bench_mediapipe.decode(SOURCE, 30)
+    ours = bench_mediapipe.Ours("default", find_card("lift-27", LifterCard), info, draw=True)
+    steps = [ours(frame) for frame in frames]
+    assert [step.found for step in steps] == [False] * 13 + [True] * 17
+    assert [shown.frame.index for shown in drawn] == list(range(17))
+    for shown in drawn:
+        (person,) = shown.people
+        assert person.pose2d.frame_index == shown.frame.index and person.pose3d.settled
+        assert not person.pose3d.is_missing

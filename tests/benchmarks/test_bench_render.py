@@ -43,6 +43,7 @@ def test_wrong_words_are_refused(tmp_path: Path, capsys) -> None:
 
 
 def test_the_person_sways_within_the_picture() -> None:
-    flat, solid = bench_render.poses(40, 160, 96)
-    assert all((pose.xy_px > 0).all() and (pose.xy_px < (160, 96)).all() for pose in flat)
-    assert (solid[0].xyz_m != solid[14].xyz_m).any() and [pose.frame_index for pose in solid] == list(range(40))
+    people = bench_render.people(40, 160, 96)
+    assert all((one.pose2d.xy_px > 0).all() and (one.pose2d.xy_px < (160, 96)).all() for one in people)
+    assert (people[0].pose3d.xyz_m != people[14].pose3d.xyz_m).any()
+    assert [one.pose3d.frame_index for one in people] == list(range(40))

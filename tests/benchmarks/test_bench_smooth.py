@@ -46,7 +46,7 @@ def test_acceleration_of_a_parabola() -> None:
     assert mean_accel(xyz_mm) == pytest.approx(2)
 
 
-def test_recordings_that_are_too_short_are_refused(capsys) -> None:
+def test_clips_that_are_too_short_are_refused(capsys) -> None:
     with pytest.raises(SystemExit):
         bench_smooth.main(["--still", "1"])
     assert "--still" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench_window
-from benchmarks.bench_window import Shown, row_of
+from benchmarks.bench_window import Delays, row_of
 from pipeline.errors import DeviceError
 from tests.helpers.xvfb import needs_xvfb
 
@@ -25,7 +25,7 @@ def test_both_kinds_of_window_have_their_figures(tmp_path: Path, capsys) -> None
 
 
 def test_figures_of_known_times() -> None:
-    row = row_of("inside", [Shown(float(n), 2.0 * n) for n in range(1, 102)])
+    row = row_of("inside", [Delays(float(n), 2.0 * n) for n in range(1, 102)])
     assert (row.pictures, row.busy_ms_median, row.busy_ms_p95) == (101, 51, 96)
     assert (row.seen_ms_median, row.seen_ms_p95) == (102, 192)
 

@@ -41,9 +41,9 @@ def test_all_start_alike(name: str, capsys) -> None:
 
 def test_what_goes_wrong_is_one_line_and_a_figure_the_exit_status(capsys) -> None:
     def fails() -> None:
-        raise ConfigError("no such thing")
+        raise ConfigError("--frames", 0, "is not valid; use 1 or more")
 
-    with pytest.raises(SystemExit, match=r"^error: no such thing$"):
+    with pytest.raises(SystemExit, match=r"^error: --frames 0 is not valid; use 1 or more$"):
         start(fails)
     for status in (1, None):
         with pytest.raises(SystemExit) as left:

@@ -7,41 +7,69 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.runtime.cards import Card
+from pipeline.lift.network import Heads
+from pipeline.runtime import LoadedModel
+from pipeline.runtime.cards import LifterCard
 from pipeline.types import Window
-from pipeline.window.person_view import NORMALISATION
 
-Network = Callable[[np.ndarray], list[np.ndarray]]
-
-
-def card_of(network: Network, window: int = 27, lookahead: int = 13, channels: int = 3) -> Card:
-    """A card whose 'file' is this function; for ``OnnxLifter`` with ``StandInModel``."""
-    data = {
-        "window": window,
-        "lookahead": lookahead,
-        "normalisation": NORMALISATION,
-        "architecture": {"channels": channels},
-        "network": network,
-    }
-    return Card(Path("stand-in.json"), "stand-in", "lifter", Path("stand-in.onnx"), "", data)
+Function = Callable[[np.ndarray], list[np.ndarray]]
 
 
-class StandInModel:
-    """Takes the place of ``pipeline.lift.onnx.OnnxModel``; remembers the sizes of its batches."""
+def card_of(window: int = 27, lookahead: int = 13, channels: int = 3, name: str = "stand-in") -> LifterCard:
+    """A card of a lifter that has no file."""
+    return LifterCard(
+        path=Path(f"{name}.json"),
+        name=name,
+        model_path=Path(f"{name}.onnx"),
+        sha256="",
+        opset=17,
+        description="for tests",
+        licence="Apache-2.0",
+        source="nowhere",
+        parity={},
+        window=window,
+        lookahead=lookahead,
+        channels=channels,
+        joints=17,
+        normalisation="person-view",
+        joints_in="h36m17",
+        joints_out="h36m17",
+        input_rates_hz=(15, 60),
+        architecture={},
+        training={},
+        training_data=(),
+        metrics={},
+    )
 
-    provider = choice = "stand-in"
-    outputs = 2
 
-    def __init__(self, card: Card, device: object, threads: int = 0) -> None:
-        self._network = card.data["network"]
+class FunctionNetwork:
+    """A ``pipeline.lift.network.Network`` that is a function; remembers the sizes of its batches.
+
+    Args:
+        function: keypoints [B, T, 17, C] to the outputs: [B, 17, 3], and [B, T, 17, 3] unless it has no sequence head.
+        card: what it says of itself.
+    """
+
+    def __init__(self, function: Function, card: LifterCard | None = None, has_sequence: bool = True) -> None:
+        self._function, self.card, self.has_sequence = function, card or card_of(), has_sequence
         self.batches: list[int] = []
 
-    def run(self, keypoints: np.ndarray) -> list[np.ndarray]:
+    @property
+    def loaded(self) -> LoadedModel:
+        return LoadedModel(self.card.name, self.card.sha256, "stand-in", "stand-in")
+
+    @property
+    def passes(self) -> int:
+        """Windows seen so far."""
+        return sum(self.batches)
+
+    def run(self, keypoints: np.ndarray) -> Heads:
         self.batches.append(len(keypoints))
-        return self._network(keypoints)
+        outputs = self._function(keypoints[..., : self.card.channels])
+        return Heads(outputs[0], outputs[1] if len(outputs) > 1 else None)
 
 
-def showing(target: int) -> Network:
+def showing(target: int) -> Function:
     """A network that gives back its input: 3D joints go in where keypoints belong, see ``with_joints``."""
     return lambda keypoints: [keypoints[:, target].copy(), keypoints.copy()]
 

@@ -23,13 +23,15 @@ import numpy as np
 if sys.argv[1:] == ["process"]:
     importlib.import_module("av")
 
+from pipeline.arrays import U8
 from pipeline.render.compose import Composer
 from pipeline.render.cv_window import CvWindow
 from pipeline.render.display import open_window
 from pipeline.render.keys import Command
 from pipeline.render.screen import Screen
-from pipeline.types import U8, Frame
-from tests.pipeline.render.bodies import body2d, body3d
+from pipeline.render.status import Status
+from pipeline.types import Frame
+from tests.pipeline.render.bodies import body2d, body3d, person, shown
 
 TITLE = "PoseStride"
 SIZE_PX = (640, 360)
@@ -40,7 +42,7 @@ _LIMIT_S = 10.0
 def picture() -> U8:
     """What the program shows; made once, since the axes of its panel take a while."""
     frame = Frame(7, 0.25, np.full((SIZE_PX[1], SIZE_PX[0], 3), (90, 140, 110), np.uint8))
-    made = Composer(*SIZE_PX).compose(frame, [body2d(*SIZE_PX)], [body3d()], 30.0, "provisional")
+    made = Composer(*SIZE_PX).draw(shown(frame, person(body2d(*SIZE_PX), body3d())), Status(30.0, "preview"))
     made.flags.writeable = False
     return made
 

@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.arrays import U8
 from pipeline.detect.blazepose import BlazePose
 from pipeline.detect.crops import Crop
 from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.movenet import LIGHTNING, THUNDER, MoveNet, MoveNetFollower, MoveNetSearch
 from pipeline.detect.single_person import Follower, SinglePerson
 from pipeline.runtime import parse_device
-from pipeline.types import U8
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CPU = parse_device("cpu")

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
+from pipeline.arrays import U8
 from pipeline.detect.crops import Crop
 from pipeline.detect.keypoints import Keypoints
 from pipeline.detect.movenet import MoveNet, MoveNetSearch, next_crop
 from pipeline.skeletons import COCO_17
-from pipeline.types import U8
 
 
 def _body(score: float = 0.9) -> Keypoints:

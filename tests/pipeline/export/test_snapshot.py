@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.arrays import U8
 from pipeline.errors import ExportError
 from pipeline.export.snapshot import save_snapshot
-from pipeline.types import U8
 
 PICTURE: U8 = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
 

@@ -265,7 +265,7 @@ def test_sound_outside_of_the_range_adds_no_track(tmp_path: Path) -> None:
 
 
 def test_unwritable_paths(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"nowhere.*a\.mp4: its folder does not exist .* --out"):
+    with pytest.raises(ExportError, match=r"nowhere.*a\.mp4: its folder does not exist .* choose another"):
         VideoSink(tmp_path / "nowhere" / "a.mp4", 64, 48)
     with pytest.raises(ExportError, match="0 x 48"):
         VideoSink(tmp_path / "a.mp4", 0, 48)

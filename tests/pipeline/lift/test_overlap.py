@@ -6,28 +6,31 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.onnx import OnnxLifter, SequenceLifter
+from pipeline.lift.network import Mirrored
 from pipeline.lift.overlap import MOST_BATCH_FRAMES, OverlapLifter, usual_spacing
+from pipeline.lift.windows import WindowLifter
 from pipeline.run.pipeline import Pipeline
-from pipeline.runtime import Device
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Pose2D, Window
 from pipeline.window.buffer import WindowBuffer, frame_step
-from tests.helpers.networks import StandInModel, card_of, showing, with_joints
+from tests.helpers.networks import Function, FunctionNetwork, card_of, showing, with_joints
 from tests.helpers.stand_ins import TrueDetector, pose2d
 
-CPU = Device("cpu")
+
+class Overlap(OverlapLifter):
+    """With the network that it runs on, so that its passes can be counted."""
+
+    def __init__(self, network: FunctionNetwork, every: int | None, mirror: bool = False) -> None:
+        self.network = network
+        super().__init__(WindowLifter(Mirrored(network) if mirror else network), every)
 
 
-@pytest.fixture(autouse=True)
-def _no_onnx(monkeypatch) -> None:
-    monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
-
-
-def overlap(every: int | None = 5, lookahead: int = 13, network=None, **more) -> OverlapLifter:
-    card = card_of(network or showing(26 - lookahead), lookahead=lookahead)
-    return OverlapLifter(card, CPU, every=every, **more)
+def overlap(
+    every: int | None = 5, lookahead: int = 13, function: Function | None = None, mirror: bool = False
+) -> Overlap:
+    network = FunctionNetwork(function or showing(26 - lookahead), card_of(lookahead=lookahead))
+    return Overlap(network, every, mirror)
 
 
 def true_joints(track_id: int, time_s: np.ndarray) -> np.ndarray:
@@ -76,7 +79,7 @@ def test_every_frame_is_read_at_its_place_and_turned_to_the_camera(every: int, l
     assert largest_error_m(windows, poses) < 1e-5
     own = [pose.score is w.score and pose.origin is w.origin for pose, w in zip(poses, windows, strict=True)]
     assert all(own) and all(pose.settled for pose in poses)
-    assert lifter.passes <= 2 * (1 + 69 / min(every, 13))
+    assert lifter.network.passes <= 2 * (1 + 69 / min(every, 13))
 
 
 def test_nothing_is_read_across_a_gap() -> None:
@@ -84,7 +87,7 @@ def test_nothing_is_read_across_a_gap() -> None:
     assert [w.target_index for w in windows] == [*range(22), *range(37, 60)]
     lifter = overlap(9)
     assert largest_error_m(windows, lifter(windows)) < 1e-5
-    assert lifter.passes <= 8
+    assert lifter.network.passes <= 8
 
 
 def test_several_people_are_kept_apart() -> None:
@@ -94,15 +97,15 @@ def test_several_people_are_kept_apart() -> None:
     poses = lifter(mixed)
     assert [(pose.track_id, pose.frame_index) for pose in poses] == [(w.track_id, w.target_index) for w in mixed]
     assert largest_error_m(mixed, poses) < 1e-5
-    assert lifter.passes == 11 + 8 + 7  # frames 0-49, 18-49, 0-29
+    assert lifter.network.passes == 11 + 8 + 7  # frames 0-49, 18-49, 0-29
 
 
-def test_windows_of_fast_recordings_skip_frames() -> None:
+def test_windows_of_fast_clips_skip_frames() -> None:
     windows = windows_of(0, 90, rate_hz=120.0)
     for every in (5, 14):  # odd: anchors on even and on odd frames; even: the odd ones need anchors of their own
         lifter = overlap(every)
         assert largest_error_m(windows, lifter(windows)) < 1e-5
-        assert lifter.passes <= 2 * (2 + 90 / every)
+        assert lifter.network.passes <= 2 * (2 + 90 / every)
 
 
 def test_one_anchor_fades_into_the_next() -> None:
@@ -114,7 +117,7 @@ def test_one_anchor_fades_into_the_next() -> None:
     lifter = overlap(5)
     numbers = np.stack([pose.xyz_m[5] for pose in lifter(windows)])
     assert numbers == pytest.approx(np.repeat(np.arange(46.0)[:, None], 3, 1), abs=1e-5)
-    assert lifter.passes == 10
+    assert lifter.network.passes == 10
 
 
 def places(keypoints: np.ndarray) -> list[np.ndarray]:
@@ -126,20 +129,20 @@ def places(keypoints: np.ndarray) -> list[np.ndarray]:
 
 def test_with_an_anchor_at_every_frame_it_is_the_sequence_head() -> None:
     windows = windows_of(0, 40, unseen=range(25, 33)) + windows_of(1, 20)
-    plain = SequenceLifter(card_of(places), 13, CPU)(windows)
-    lifter = overlap(1, network=places)
-    for mine, expected in zip(lifter(windows), plain, strict=True):
-        assert (mine.track_id, mine.frame_index) == (expected.track_id, expected.frame_index)
-        assert mine.xyz_m == pytest.approx(expected.xyz_m, abs=1e-6)
-    assert lifter.passes == len(windows)
+    plain = WindowLifter(FunctionNetwork(places)).sequences(windows)[:, 13]
+    lifter = overlap(1, function=places)
+    for mine, window, expected in zip(lifter(windows), windows, plain, strict=True):
+        assert (mine.track_id, mine.frame_index) == (window.track_id, window.target_index)
+        assert mine.xyz_m == pytest.approx(expected, abs=1e-6)
+    assert lifter.network.passes == len(windows)
     # and with fewer anchors it is another thing, so that the lines above say something
-    fewer = overlap(5, network=places)(windows)
-    assert max(np.abs(a.xyz_m - b.xyz_m).max() for a, b in zip(fewer, plain, strict=True)) > 0.1
+    fewer = overlap(5, function=places)(windows)
+    assert max(np.abs(a.xyz_m - b).max() for a, b in zip(fewer, plain, strict=True)) > 0.1
 
 
 def test_nothing_is_kept_between_calls() -> None:
     windows = windows_of(0, 40)
-    lifter = overlap(5, network=places)
+    lifter = overlap(5, function=places)
     once = lifter(windows[:20])
     lifter(windows[20:])
     again = lifter(windows[:20])
@@ -147,26 +150,26 @@ def test_nothing_is_kept_between_calls() -> None:
     assert lifter([]) == [] and largest_error_m(windows[:1], overlap(5)(windows[:1])) < 1e-5
 
 
-def test_flip_works_with_it() -> None:
+def test_the_mirror_works_with_it() -> None:
     windows = windows_of(0, 46)
-    lifter = overlap(5, flip=True)
+    lifter = overlap(5, mirror=True)
     assert largest_error_m(windows, lifter(windows)) < 1e-5  # giving back the input is a symmetric network
-    assert lifter.passes == 20
+    assert lifter.network.passes == 20
 
 
-def test_a_run_over_a_recording_gives_every_frame() -> None:
+def test_a_run_over_a_clip_gives_every_frame() -> None:
     source = SyntheticSource(SyntheticOptions(frames=50))
     lifter = overlap(5)
-    results: list = []
-    Pipeline(source, TrueDetector(source), lifter).run(results.append)
-    assert [result.frame.index for result in results] == list(range(50))
-    assert all(np.isfinite(result.poses3d[0].xyz_m).all() and result.settled for result in results)
-    assert lifter.passes < 50 / 3
+    rows = list(Pipeline(source, TrueDetector(source), lifter))
+    assert [row.frame_index for row in rows] == list(range(50))
+    poses = [row.people[0].pose3d for row in rows]
+    assert all(np.isfinite(pose.xyz_m).all() and pose.settled for pose in poses)
+    assert lifter.network.passes < 50 / 3
 
 
 def test_batches_are_whole_steps_within_the_limit() -> None:
     for every in (1, 5, 14, 27):
-        frames = overlap(every).batch_frames
+        frames = overlap(every).spec.batch_frames
         assert frames <= MOST_BATCH_FRAMES and (frames - 1) % every == 0 and frames + every > MOST_BATCH_FRAMES
 
 
@@ -180,12 +183,12 @@ def test_the_usual_spacing_stays_inside_an_attention_block() -> None:
 
 def test_wrong_use_is_named() -> None:
     for every in (0, 28):
-        with pytest.raises(ConfigError, match=f"every {every} frames does not fit model stand-in; use 1 to 27"):
+        with pytest.raises(ConfigError, match=f"every {every} does not fit a window of 27 frames; use 1 to 27"):
             overlap(every)
     with pytest.raises(ModelError, match="no sequence output; it can't give poses of whole windows"):
-        overlap(5, network=lambda keypoints: [keypoints[:, 13]])(windows_of(0, 30))
+        overlap(5, function=lambda keypoints: [keypoints[:, 13]])(windows_of(0, 30))
     with pytest.raises(ModelError, match="not finite near frame 0"):
-        overlap(5, network=lambda keypoints: [keypoints[:, 13], keypoints * np.nan])(windows_of(0, 30))
-    with pytest.raises(ValueError, match="do not have the look-ahead 13"):
+        overlap(5, function=lambda keypoints: [keypoints[:, 13], keypoints * np.nan])(windows_of(0, 30))
+    with pytest.raises(ValueError, match="do not have the lifter's look-ahead, 13"):
         overlap(5)(windows_of(0, 60, lookahead=0))
-    assert isinstance(overlap(5), OnnxLifter)  # a live run would get its provisional poses
+    assert not overlap(5).spec.previews  # it is for clips

@@ -1,30 +1,19 @@
-"""Settled and provisional poses of two networks; the networks are stand-ins that give back or mark their input."""
+"""Settled poses and previews of two networks; the networks are stand-ins that give back or mark their input."""
 
 from __future__ import annotations
-
-import argparse
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline.commands.options import add_model_arguments, add_motion_arguments, load_models
-from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.onnx import OnnxLifter, PreviewLifter
+from pipeline.errors import ConfigError
+from pipeline.lift.base import PreviewLifter
 from pipeline.lift.paired import PairedLifter
-from pipeline.runtime import Device
+from pipeline.lift.windows import WindowLifter
 from pipeline.types import Window
-from tests.helpers.networks import StandInModel, card_of
-
-CPU = Device("cpu")
+from tests.helpers.networks import Function, FunctionNetwork, card_of
 
 
-@pytest.fixture(autouse=True)
-def _no_onnx(monkeypatch) -> None:
-    monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
-
-
-def marked(frame: float, sequence: float):
+def marked(frame: float, sequence: float) -> Function:
     """A network whose heads give these numbers; the sequence head adds the place in the window."""
 
     def network(keypoints: np.ndarray) -> list[np.ndarray]:
@@ -47,24 +36,28 @@ def window(index: int) -> Window:
     )
 
 
-def pair(early_lookahead: int = 3) -> PairedLifter:
-    settled = OnnxLifter(card_of(marked(1000, 2000), lookahead=13), CPU)
-    return PairedLifter(settled, OnnxLifter(card_of(marked(3000, 4000), lookahead=early_lookahead), CPU))
+def lifter_of(function: Function, window: int = 27, lookahead: int = 13, name: str = "stand-in") -> WindowLifter:
+    return WindowLifter(FunctionNetwork(function, card_of(window, lookahead, name=name)))
+
+
+def pair(preview_lookahead: int = 3) -> PairedLifter:
+    preview = lifter_of(marked(3000, 4000), lookahead=preview_lookahead, name="preview")
+    return PairedLifter(lifter_of(marked(1000, 2000)), preview)
 
 
 @pytest.mark.parametrize(
     ("lookahead", "expected"),
     [
-        (0, 4026),  # the early one's sequence head at the newest frame
+        (0, 4026),  # the preview model's sequence head at the newest frame
         (2, 4024),
-        (3, 3000),  # what the early one was trained for
+        (3, 3000),  # what the preview model was trained for
         (7, 2019),  # it does not look so far ahead: the settled one's sequence head
     ],
 )
 def test_each_look_ahead_gets_its_head(lookahead: int, expected: float) -> None:
     lifter = pair()
-    assert isinstance(lifter, PreviewLifter) and lifter.lookahead == 13
-    settled, shown = lifter.lift_both([window(5)], [window(15), window(16)], lookahead)
+    assert isinstance(lifter, PreviewLifter) and lifter.spec.lookahead == 13 and lifter.spec.previews
+    settled, shown = lifter.lift_with_previews([window(5)], [window(15), window(16)], lookahead)
     assert [pose.frame_index for pose in settled] == [5] and [pose.frame_index for pose in shown] == [15, 16]
     assert all(pose.settled for pose in settled) and not any(pose.settled for pose in shown)
     # the pelvis is zero by definition
@@ -74,51 +67,17 @@ def test_each_look_ahead_gets_its_head(lookahead: int, expected: float) -> None:
 
 def test_without_windows_nothing_is_lifted() -> None:
     lifter = pair()
-    assert lifter.lift_both([], [], 0) == ([], []) and lifter.lift_both([], [], 3) == ([], [])
+    assert lifter.lift_with_previews([], [], 0) == ([], []) == lifter.lift_with_previews([], [], 3)
 
 
 def test_models_of_different_windows_are_no_pair() -> None:
-    long = OnnxLifter(card_of(marked(0, 0), window=81, lookahead=40), CPU)
+    long = lifter_of(marked(0, 0), window=81, lookahead=40)
     with pytest.raises(ConfigError, match=r"27 frames.*81 frames.*expect different windows"):
-        PairedLifter(OnnxLifter(card_of(marked(0, 0)), CPU), long)
+        PairedLifter(lifter_of(marked(0, 0)), long)
 
 
-@pytest.mark.parametrize(
-    ("words", "live", "draws", "paired"),
-    [
-        ((), True, True, True),
-        (("--latency", "balanced"), True, True, True),
-        (("--window", "27"), True, True, True),
-        (("--latency", "best"), True, True, False),
-        (("--model", "lift-27"), True, True, False),
-        ((), True, False, False),
-        ((), False, True, False),
-    ],
-)
-def test_live_runs_draw_what_the_live_model_says(monkeypatch, words, live: bool, draws: bool, paired: bool) -> None:
-    monkeypatch.setattr("pipeline.commands.options.create_detector", lambda *_: None)
-    cards = {
-        name: replace(card_of(marked(1, 2), lookahead=lookahead), name=name)
-        for name, lookahead in (("lift-27", 13), ("lift-27-live", 3))
+def test_both_models_are_reported() -> None:
+    assert {role: model.name for role, model in pair().models.items()} == {
+        "lifter": "stand-in",
+        "preview_lifter": "preview",
     }
-    monkeypatch.setattr("pipeline.commands.options.find_card", lambda name, kind: cards[name])
-    monkeypatch.setattr("pipeline.commands.options.list_cards", lambda kind: list(cards.values()))
-    parser = argparse.ArgumentParser()
-    add_model_arguments(parser)
-    add_motion_arguments(parser)
-    lifter = load_models(parser.parse_args([*words, "--device", "cpu"]), live, draws).lifter
-    assert isinstance(lifter, PairedLifter) is paired
-
-
-def test_a_missing_live_model_says_what_to_do(monkeypatch) -> None:
-    def find(name: str, kind: str):
-        if name == "lift-27-live":
-            raise ModelError("no lifter named 'lift-27-live'")
-        return replace(card_of(marked(1, 2)), name=name)
-
-    monkeypatch.setattr("pipeline.commands.options.find_card", find)
-    parser = argparse.ArgumentParser()
-    add_model_arguments(parser)
-    add_motion_arguments(parser)
-    with pytest.raises(ModelError, match=r"no lifter named 'lift-27-live'; .*--model lift-27"):
-        load_models(parser.parse_args(["--device", "cpu"]), live=True)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.arrays import F32, U8
 from pipeline.render.overlay import draw_pose2d
 from pipeline.skeletons import COCO_17
-from pipeline.types import F32, U8, Origin, Pose2D
+from pipeline.types import Origin, Pose2D
 from tests.pipeline.render.bodies import body2d, hue
 
 WIDTH, HEIGHT = 640, 480

@@ -8,11 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from pipeline.arrays import U8
 from pipeline.render.axes import Axes3D, draw_axes, make_figure
 from pipeline.render.ground import Ground
 from pipeline.render.panel import Panel
 from pipeline.skeletons import H36M_17
-from pipeline.types import U8, Origin, Pose3D
+from pipeline.types import Origin, Pose3D
 from tests.pipeline.render.bodies import body3d, hue
 
 SIZES = [(480, 480), (720, 720), (900, 1080), (300, 240)]

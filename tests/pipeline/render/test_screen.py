@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from pipeline.arrays import U8
 from pipeline.render.keys import CLOSED, HELP_LINES, Command, command_of
 from pipeline.render.screen import Screen
-from pipeline.types import U8
 
 
 @dataclass

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.arrays import U8
 from pipeline.errors import DisplayError
 from pipeline.render.display import open_window
 from pipeline.skeletons import COCO_17
-from pipeline.types import U8
 from tests.helpers.leaks import wait_until
 from tests.helpers.show_window import SIZE_PX, TITLE, picture
 from tests.helpers.xvfb import Display, needs_xdotool, needs_xvfb, parse_xwd, xvfb

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.arrays import U8
 from pipeline.errors import DisplayError
 from pipeline.render import window_process
 from pipeline.render.keys import CLOSED
 from pipeline.render.shared_pictures import SharedPictures
 from pipeline.render.window_messages import Channel, Ended, Kind, Message
 from pipeline.render.window_process import WindowProcess
-from pipeline.types import U8
 from tests.helpers.leaks import child_processes, wait_until
 from tests.helpers.xvfb import Display, needs_xdotool, needs_xvfb, xvfb
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pipeline.run.results import Result
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.render.compose import Composer
 from pipeline.run.pipeline import Pipeline, RunOptions
-from pipeline.run.results import Result
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Frame, Origin, Pose2D, Pose3D

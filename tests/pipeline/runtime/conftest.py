@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 
 from pipeline.runtime import gpu, model
-from pipeline.runtime.cards import Card, find_card
+from pipeline.runtime.cards import DetectorCard, LifterCard, find_card
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _REAL_SESSION = ort.InferenceSession
@@ -99,13 +99,13 @@ def gpu_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
 
 
 @pytest.fixture
-def card() -> Card:
-    return find_card("lift-27", "lifter")
+def card() -> LifterCard:
+    return find_card("lift-27", LifterCard)
 
 
 @pytest.fixture
-def detector_card() -> Card:
-    return find_card("movenet-lightning", "detector")
+def detector_card() -> DetectorCard:
+    return find_card("movenet-lightning", DetectorCard)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_span(tmp_path: Path) -> None:
     assert [frame.index for frame in frames] == [0, 1, 2, 3]
     assert [frame.time_s for frame in frames] == pytest.approx([0.3, 0.4, 0.5, 0.6])
     assert (source.info.start_s, source.info.frame_count) == (0.3, 4)
-    with pytest.raises(SourceError, match="leaves no picture"):
+    with pytest.raises(SourceError, match="holds no picture"):
         ImagesSource(tmp_path, fps=10.0, start_s=3.0)
 
 

@@ -145,7 +145,7 @@ def test_a_span_moves_the_truth_with_the_frames() -> None:
     for frame in part:
         assert np.array_equal(frame.image, pictures[15 + frame.index].image)
         assert np.array_equal(part.truth_xyz_m(frame.index), whole.truth_xyz_m(15 + frame.index))
-    with pytest.raises(ConfigError, match="leaves no frame"):
+    with pytest.raises(ConfigError, match="leave no frame"):
         SyntheticSource(SyntheticOptions(frames=30, **SMALL), start_s=1.0)
 
 
@@ -188,5 +188,5 @@ def test_bad_options_are_named(option: str) -> None:
 
 
 def test_near_misses_are_suggested() -> None:
-    with pytest.raises(ConfigError, match="did you mean frames"):
+    with pytest.raises(ConfigError, match="did you mean 'frames'"):
         parse_options("synthetic:frame=5")

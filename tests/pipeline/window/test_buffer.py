@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.types import Origin, Pose2D
-from pipeline.window.buffer import Due, WindowBuffer, frame_step
+from pipeline.window.buffer import ReadyFrame, WindowBuffer, frame_step
 from tests.helpers.stand_ins import pose2d
 
 SIZE = (1280, 720)
@@ -15,7 +15,7 @@ BODY = np.random.default_rng(0).uniform((500, 200), (700, 600), (17, 2))
 
 def feed(
     seen: list[bool], window: int = 9, lookahead: int = 4, step_s: float = 1 / 30, step: int = 1, speed: float = 2.0
-) -> list[Due]:
+) -> list[ReadyFrame]:
     """A person who moves ``speed`` pixels a frame, seen in these frames."""
     buffer = WindowBuffer(0, window, lookahead, SIZE, step=step)
     due = []
@@ -139,7 +139,7 @@ def test_a_wrong_look_ahead_is_refused() -> None:
         WindowBuffer(0, 9, 9, SIZE)
 
 
-def windows_equal(a: Due | None, b: Due | None) -> bool:
+def windows_equal(a: ReadyFrame | None, b: ReadyFrame | None) -> bool:
     assert a is not None and a.window is not None and b is not None and b.window is not None
     same = (a.window.target_index, a.window.target_time_s) == (b.window.target_index, b.window.target_time_s)
     return same and all(

@@ -1,0 +1,20 @@
+"""Names of array types, and arrays that nobody may write into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
+U8 = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+
+
+def read_only(*arrays: NDArray[Any]) -> None:
+    """Refuse to write into these arrays from now on: they are part of a value that others hold too."""
+    for array in arrays:
+        array.setflags(write=False)

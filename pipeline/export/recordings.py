@@ -1,0 +1,140 @@
+"""The videos of a run: the one that is written from its first frame on, and those that are recorded on demand."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from pipeline.arrays import U8
+from pipeline.export.background import BackgroundSink
+from pipeline.export.part_file import part_name
+from pipeline.export.video import VideoSink
+from pipeline.types import Drawn, Shown
+
+OVERLAY = "overlay.mp4"
+
+TimedPicture = tuple[float, U8]
+"""``time_s``, and uint8 [H, W, 3] BGR."""
+
+_WAITING_BYTES = 128 << 20  # of pictures that a live recording may be behind
+
+
+class Recordings:
+    """Writes pictures to videos; a ``pipeline.run.draw_stage.Recorder``. Use as a context manager.
+
+    Args:
+        folder: exists and can be written to.
+        picture_size: width and height of the pictures in pixels.
+        fps: to expect.
+        live: a clip waits for its video, a live run must not: pictures that find no room are left out and counted.
+        audio_from: a file whose sound belongs to the pictures.
+        overlay: write ``OVERLAY`` from the first picture on.
+
+    Raises:
+        ExportError: a file can't be opened or written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        picture_size: tuple[int, int],
+        fps: float,
+        *,
+        live: bool,
+        audio_from: Path | None = None,
+        overlay: bool = False,
+    ) -> None:
+        self._folder, self._size, self._fps, self._live, self._audio_from = folder, picture_size, fps, live, audio_from
+        self._video: VideoSink | BackgroundSink[TimedPicture] | None = None
+        self._background: list[BackgroundSink[TimedPicture]] = []
+        self._names: list[str] = []
+        self._changing = threading.Lock()
+        with ExitStack() as opening:
+            self._stack = opening
+            if overlay:
+                self._open(OVERLAY)
+            self._stack = opening.pop_all()
+
+    @property
+    def recording(self) -> bool:
+        """Whether pictures go into a video now."""
+        return self._video is not None
+
+    @property
+    def not_recorded(self) -> int:
+        """Pictures that recordings had no time for."""
+        return sum(video.dropped for video in self._background)
+
+    @property
+    def names(self) -> list[str]:
+        """Files of the recordings that were started on demand."""
+        return list(self._names)
+
+    def write(self, shown: Shown, picture: U8, wait: bool = False) -> None:
+        """Put a picture into the video, if one is being written. Live: safe to call from the drawing thread.
+
+        Args:
+            shown: what it shows.
+            picture: uint8 [H, W, 3] BGR.
+            wait: live: wait for the encoder rather than leave a picture out.
+        """
+        with self._changing:
+            if self._video is None:
+                return
+            timed = shown.frame.time_s, picture
+            if isinstance(self._video, BackgroundSink):
+                self._video.write(timed, wait)
+            else:
+                self._video.write(timed)
+
+    def record(self, drawn: Drawn, wait: bool) -> None:
+        """As ``write``; for the drawing stage of a live run."""
+        self.write(drawn.shown, drawn.picture, wait)
+
+    def toggle(self) -> str:
+        """Start a video in a new file, or complete the one that is being written; says which.
+
+        Raises:
+            ExportError: the file can't be opened.
+        """
+        with self._changing:
+            if self._video is not None:
+                if isinstance(self._video, BackgroundSink):
+                    self._video.end()
+                self._video = None
+                return "recording stopped"
+            name = self._free_name()
+            self._open(name)
+            self._names.append(name)
+            return f"recording {name}"
+
+    def _free_name(self) -> str:
+        """A name that neither a complete recording nor a rescued one has."""
+        number = 1
+        while True:
+            path = self._folder / f"recording_{number:04d}.mp4"
+            if not path.exists() and not part_name(path).exists():
+                return path.name
+            number += 1
+
+    def _open(self, name: str) -> None:
+        width, height = self._size
+        sink = VideoSink(self._folder / name, width, height, self._fps, audio_from=self._audio_from)
+        self._video = sink
+        if self._live:
+            background = BackgroundSink(sink, _WAITING_BYTES // (3 * width * height))
+            self._background.append(background)
+            self._video = background
+        self._stack.enter_context(self._video)
+
+    def __enter__(self) -> Recordings:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changing:
+            self._video = None
+        self._stack.__exit__(kind, error, trace)

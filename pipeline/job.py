@@ -1,0 +1,360 @@
+"""A job: one source into one folder. The command line, the Python interface, benchmarks and viewers all run this.
+
+Nothing is printed here, and no signal is caught: what happens is told to observers, and in the end by a report.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from pipeline.arrays import U8
+from pipeline.detect.base import Detector
+from pipeline.detect.create import create_detector
+from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.export.formats import FILE_FORMATS, Clip, files_of
+from pipeline.export.output_folder import folder_name, prepare_output, remove_results
+from pipeline.export.recordings import OVERLAY, Recordings
+from pipeline.export.result_files import ResultFiles
+from pipeline.export.run_json import write_run_json
+from pipeline.export.snapshot import save_snapshot
+from pipeline.job_options import JobOptions, choose
+from pipeline.job_report import Chosen, Conventions, Report, SourceReport, Status, counts, timings
+from pipeline.lift.base import Lifter
+from pipeline.lift.create import create_lifter, create_refiner, default_quality, find_lifter
+from pipeline.place.scale import MODEL_STATURE_M
+from pipeline.run.lifting import longest_gap_s
+from pipeline.run.pipeline import Pipeline
+from pipeline.run.statistics import Statistics
+from pipeline.sources import Source, open_source
+from pipeline.sources.paced import Paced
+from pipeline.types import Rows, Shown, Tier
+
+RUN_JSON = "run.json"
+
+
+class Wants(IntEnum):
+    """What an observer wants to be given of each frame; each value includes those before it."""
+
+    ROWS = 0
+    """Settled poses."""
+
+    FRAMES = 1
+    """Also the frames with the poses that are shown: of live sources, previews."""
+
+    PICTURES = 2
+    """Also composed pictures."""
+
+
+class Observer:
+    """Is told what a job does, in the thread that runs it. Override what you need."""
+
+    def begin(self, job: Job) -> Wants:
+        """The source is open, the models are loaded next. Says what is wanted; ``job`` may be kept."""
+        return Wants.ROWS
+
+    def rows(self, rows: Rows) -> None:
+        """Settled poses of the next frame; they are in the files already."""
+
+    def shown(self, shown: Shown, picture: U8 | None) -> None:
+        """A frame with its poses, and the composed picture if somebody wants one."""
+
+    def idle(self) -> None:
+        """Nothing has come for a moment; called several times per second then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Loaded models, which several jobs may use one after the other.
+
+    Attributes:
+        detector: is reset before each job.
+        lifter: of the kind (live or not) and quality that the jobs need.
+        quality: its name.
+    """
+
+    detector: Detector
+    lifter: Lifter
+    quality: str
+
+
+def load_models(options: JobOptions, *, live: bool = False, previews: bool = False) -> Models:
+    """Load the models that a job asks for.
+
+    Args:
+        options: of the job.
+        live: whether its source is live.
+        previews: whether previews are shown.
+
+    Raises:
+        ConfigError: a name or a combination is not valid.
+        ModelError: a file is missing or damaged.
+        DeviceError: the device can't be used.
+    """
+    asked, chosen = options.models, choose(options, live)
+    refiner = None if asked.refiner is None else create_refiner(asked.refiner)
+    quality = chosen.quality or default_quality(find_lifter(asked.lifter, chosen.window), live)
+    lifter = create_lifter(
+        asked.lifter,
+        window=chosen.window,
+        quality=quality,
+        refiner=refiner,
+        live=live,
+        previews=previews,
+        device=asked.device,
+        threads=asked.threads,
+    )
+    return Models(create_detector(chosen.detector, device=asked.device, threads=asked.threads), lifter, quality)
+
+
+def run_job(
+    options: JobOptions,
+    folder: str | Path | None = None,
+    observers: Iterable[Observer] = (),
+    models: Models | None = None,
+) -> Report:
+    """Run a job.
+
+    Args:
+        options: what to do.
+        folder: for the results; made if it does not exist. None: a folder in ``out`` that is called like the source.
+        observers: are told what happens.
+        models: loaded before, by ``load_models``; they stay open. None: loaded for this job.
+
+    Returns:
+        What ``run.json`` in the folder says too.
+
+    Raises:
+        PoseStrideError: what went wrong; finished results are kept.
+    """
+    with Job(options, folder, observers, models) as job:
+        return job.run()
+
+
+class Job:
+    """A job in two steps, for those who must act between them: entering opens everything, ``run`` runs it. Once.
+
+    Args:
+        options, folder, observers, models: as for ``run_job``.
+
+    Attributes:
+        folder: of the results.
+        source: open while the job is.
+        models: None until they are loaded.
+        statistics: counts and times so far.
+    """
+
+    folder: Path
+    source: Source
+    statistics: Statistics
+
+    def __init__(
+        self,
+        options: JobOptions,
+        folder: str | Path | None = None,
+        observers: Iterable[Observer] = (),
+        models: Models | None = None,
+    ) -> None:
+        self.options, self.models = options, models
+        self._asked_folder = None if folder is None else Path(folder)
+        self._observers = list(observers)
+        self._stack = ExitStack()
+        self._interrupted = False
+        self._mirrored = False
+        self._recordings: Recordings | None = None
+        self._extra: list[str] = []  # names of snapshots
+        self._files: list[str] = []
+
+    def __enter__(self) -> Job:
+        self._started_s = time.time()
+        with ExitStack() as opening:
+            self.source = opening.enter_context(self._open_source())
+            self._live = self.source.info.live
+            smooth = choose(self.options, self._live).smooth
+            results = self.options.results
+            self._formats = files_of(results.formats, smooth != "off")
+            self._overlay = results.record if self._live else results.video
+            self.folder = self._asked_folder or Path("out") / folder_name(self.source.info.name)
+            prepare_output(self.folder, self._names(), results.overwrite)
+            wants = max((observer.begin(self) for observer in self._observers), default=Wants.ROWS)
+            draws, shows = self._overlay or wants >= Wants.PICTURES, self._overlay or wants >= Wants.FRAMES
+            if self.models is None:
+                self.models = load_models(self.options, live=self._live, previews=shows)
+                opening.enter_context(self.models.detector)
+            drawer = None
+            if draws:
+                from pipeline.render.compose import Composer  # matplotlib: only who draws pays for it
+
+                drawer = Composer(self.source.info.width_px, self.source.info.height_px)
+            self._composer = drawer
+            self._pipeline = Pipeline(
+                self.source,
+                self.models.detector,
+                self.models.lifter,
+                self.options.motion.run_options(smooth),
+                drawer=drawer,
+                shows=shows,
+            )
+            self.statistics = self._pipeline.statistics
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _open_source(self) -> Source:
+        asked = self.options.source
+        source = open_source(
+            asked.name, start_s=asked.start_s, end_s=asked.end_s, fps=asked.fps, live=self.options.live
+        )
+        if not asked.paced:
+            return source
+        if source.info.live:
+            source.close()
+            raise ConfigError("paced", None, f"is for clips, but {source.info.name} is live already; leave it out")
+        return Paced(source)
+
+    def _names(self) -> list[str]:
+        """Names or patterns of the results."""
+        return [*(entry.pattern for entry in self._formats), *([OVERLAY] if self._overlay else []), RUN_JSON]
+
+    def run(self) -> Report:
+        """Send the source down the road, into the folder.
+
+        Raises:
+            PoseStrideError: what went wrong; finished results are kept, and ``run.json`` says so too.
+        """
+        if self.options.results.overwrite:  # only now, when all is open; an old run.json must not describe new rows
+            every = {OVERLAY, *(entry.pattern for entry in FILE_FORMATS)}
+            remove_results(self.folder, every - {*self._names()} | {RUN_JSON})
+        error: BaseException | None = None
+        try:
+            self._write()
+        except BaseException as failure:  # whatever ended the run, its run.json says so
+            error = failure
+        interrupted = self._interrupted and (error is None or isinstance(error, KeyboardInterrupt))
+        if interrupted:
+            error = None
+        report = self._report("failed" if error else "interrupted" if interrupted else "complete", error)
+        try:
+            write_run_json(self.folder / RUN_JSON, report.to_json())
+        except PoseStrideError:
+            if error is None:
+                raise
+        if error is not None:
+            raise error
+        return report
+
+    def _write(self) -> None:
+        info, results = self.source.info, self.options.results
+        clip = Clip(info.name, info.width_px, info.height_px, info.fps, results.wide)
+        with ExitStack() as stack:
+            files = stack.enter_context(ResultFiles(self.folder, self._formats, clip))
+            if self._composer is not None:
+                self._recordings = stack.enter_context(
+                    Recordings(
+                        self.folder,
+                        self._composer.output_size,
+                        info.fps,
+                        live=self._live,
+                        audio_from=info.audio_path,
+                        overlay=self._overlay,
+                    )
+                )
+            stack.callback(lambda: self._files.extend(files.names))
+
+            def rows(rows: Rows) -> None:
+                files.write(rows)
+                for observer in self._observers:
+                    observer.rows(rows)
+
+            def shown(shown: Shown, picture: U8 | None) -> None:
+                if shown.tier is Tier.PREVIEW:
+                    files.write_previews(Rows(shown.frame.index, shown.frame.time_s, shown.people))
+                if not self._live and self._recordings is not None and picture is not None:
+                    self._recordings.write(shown, picture)
+                for observer in self._observers:
+                    observer.shown(shown, picture)
+
+            def idle() -> None:
+                for observer in self._observers:
+                    observer.idle()
+
+            self._pipeline.run(rows, shown, idle=idle, recorder=self._recordings if self._live else None)
+
+    def stop(self) -> None:
+        """Take no more frames; those under way are finished. Safe to call from any thread, also before ``run``."""
+        self._pipeline.stop()
+
+    def interrupt(self) -> None:
+        """``stop``, and the report says that the job was interrupted; a ``KeyboardInterrupt`` after it ends ``run``."""
+        self._interrupted = True
+        self.stop()
+
+    def toggle_mirror(self) -> None:
+        """Show pictures as a mirror does, or as they are again. Nothing where nothing is drawn."""
+        if self._composer is not None:
+            self._composer.mirror = not self._composer.mirror
+
+    @property
+    def recording(self) -> bool:
+        """Whether pictures go into a video now."""
+        return self._recordings is not None and self._recordings.recording
+
+    def toggle_recording(self) -> str:
+        """Start a video in a new file, or complete the one that is being written; says which.
+
+        Raises:
+            ExportError: the file can't be opened, or nothing is drawn.
+        """
+        return "nothing is drawn" if self._recordings is None else self._recordings.toggle()
+
+    def save_snapshot(self, picture: U8) -> str:
+        """Save a picture in the folder; returns its name.
+
+        Raises:
+            ExportError: it can't be written.
+        """
+        name = save_snapshot(self.folder, picture).name
+        self._extra.append(name)
+        return name
+
+    def _report(self, status: Status, error: BaseException | None) -> Report:
+        assert self.models is not None
+        info, motion = self.source.info, self.options.motion
+        chosen, state = choose(self.options, self._live), self.source.state
+        recordings = self._recordings
+        video = [OVERLAY] if self._overlay else []
+        names = [*self._files, *video, *(recordings.names if recordings else []), *self._extra]
+        return Report(
+            status=status,
+            error=None if error is None else str(error) or type(error).__name__,
+            source=SourceReport(
+                name=info.name,
+                kind=info.kind,
+                live=info.live,
+                width_px=info.width_px,
+                height_px=info.height_px,
+                nominal_fps=info.fps,
+                warnings=list(self.source.warnings),
+                reconnects=state.reconnects if state else 0,
+            ),
+            options=self.options,
+            chosen=Chosen(
+                detector=chosen.detector if isinstance(chosen.detector, str) else repr(chosen.detector),
+                quality=self.models.quality,
+                smooth=chosen.smooth,
+            ),
+            models={**self.models.detector.models, **self.models.lifter.models},
+            conventions=Conventions(
+                body_height_m=motion.height_m or MODEL_STATURE_M,
+                longest_interpolated_gap_s=longest_gap_s(motion.detect_every, info.fps, info.live),
+            ),
+            counts=counts(self.statistics, recordings.not_recorded if recordings else 0),
+            timings=timings(self.statistics, self._started_s),
+            files=[name for name in names if (self.folder / name).exists()],
+        )

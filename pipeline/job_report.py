@@ -1,0 +1,218 @@
+"""The report of a job: what was run, with what, and how it went. ``run.json`` stores it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.job_options import JobOptions
+from pipeline.place.scale import MODEL_STATURE_M
+from pipeline.run.meter import Meter
+from pipeline.run.statistics import DELAYS, Statistics
+from pipeline.runtime import LoadedModel
+from pipeline.sources.address import public_name
+
+Status = Literal["complete", "interrupted", "failed"]
+
+_PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """The source as it was.
+
+    Attributes:
+        name: for display, without passwords.
+        kind: 'video', 'images', 'camera', 'stream', 'synthetic'.
+        live: whether it came at its own pace.
+        width_px, height_px: of its pictures.
+        nominal_fps: frames per second that it states.
+        warnings: what went wrong without stopping it.
+        reconnects: how often it broke and came back.
+    """
+
+    name: str
+    kind: str
+    live: bool
+    width_px: int
+    height_px: int
+    nominal_fps: float
+    warnings: list[str]
+    reconnects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What preset and options came to.
+
+    Attributes:
+        detector: its name, or its config.
+        quality: how was lifted.
+        smooth: the smoothing.
+    """
+
+    detector: str
+    quality: str
+    smooth: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """What the numbers in the files mean."""
+
+    body_height_m: float = MODEL_STATURE_M
+    longest_interpolated_gap_s: float = 0.0
+    units: str = "metres and seconds; pixels of the upright picture"
+    axes: str = "camera: x right, y down, z away; root-relative (pelvis = 0)"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """See ``pipeline.run.statistics.Statistics``; ``not_recorded``: pictures that recordings had no time for."""
+
+    frames: int
+    frames_with_person: int
+    people: int
+    dropped_frames: int
+    pictures: int
+    not_drawn: int
+    not_recorded: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """How long a stage took: median per frame, and in all."""
+
+    ms_median: float | None
+    seconds_total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Times of a run.
+
+    Attributes:
+        started_unix_s: when it began.
+        wall_s: how long it took.
+        fps: frames per second of that.
+        latency_ms_median, latency_ms_p95, screen_ms_median, settled_ms_median: delays of whole frames, see
+            ``pipeline.run.statistics.Statistics.meter``; None where there is none.
+        stages: by name.
+    """
+
+    started_unix_s: float
+    wall_s: float
+    fps: float
+    latency_ms_median: float | None
+    latency_ms_p95: float | None
+    screen_ms_median: float | None
+    settled_ms_median: float | None
+    stages: dict[str, StageTime]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was run, with what, and how it went.
+
+    Attributes:
+        status: 'complete', 'interrupted' (by a signal) or 'failed'.
+        error: why it failed; None if it did not.
+        source: as it was.
+        options: as they were given.
+        chosen: what they came to.
+        models: by what they did: 'detector', 'search', 'lifter', 'preview_lifter', 'refiner'.
+        conventions: what the numbers mean.
+        counts: frames and people.
+        timings: speed and delays.
+        files: names of the results in the folder, this report not among them.
+        versions: of Python and packages.
+    """
+
+    status: Status
+    error: str | None
+    source: SourceReport
+    options: JobOptions
+    chosen: Chosen
+    models: dict[str, LoadedModel]
+    conventions: Conventions
+    counts: Counts
+    timings: Timings
+    files: list[str]
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain values; addresses in the options without passwords."""
+        found: dict[str, Any] = {
+            one.name: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+            for one in fields(self)
+            if one.name not in ("options", "models", "error") and (value := getattr(self, one.name)) is not None
+        }
+        status = found.pop("status")
+        return {
+            "status": status,
+            **({} if self.error is None else {"error": self.error}),
+            **found,
+            "models": {role: asdict(model) for role, model in self.models.items()},
+            "options": _public(self.options),
+        }
+
+
+def _public(value: Any) -> Any:
+    """Options as plain values: text without passwords, foreign configs as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: _public(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, str | Path):
+        return public_name(str(value))
+    if isinstance(value, tuple | list):
+        return [_public(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else repr(value)
+
+
+def timings(statistics: Statistics, started_unix_s: float = 0.0) -> Timings:
+    """The times of a run, in milliseconds per frame."""
+    meter = statistics.meter
+    return Timings(
+        started_unix_s=round(started_unix_s, 3),
+        wall_s=round(statistics.wall_s, 3),
+        fps=round(statistics.fps, 2),
+        latency_ms_median=_rounded(meter.median_ms("latency")),
+        latency_ms_p95=_rounded(meter.percentile_ms("latency", 95)),
+        screen_ms_median=_rounded(meter.median_ms("screen")),
+        settled_ms_median=_rounded(meter.median_ms("settled")),
+        stages={name: _stage(meter, name) for name in meter.names() if name not in DELAYS},
+    )
+
+
+def _stage(meter: Meter, name: str) -> StageTime:
+    return StageTime(_rounded(meter.median_ms(name)), round(meter.total_s(name), 3))
+
+
+def counts(statistics: Statistics, not_recorded: int) -> Counts:
+    """The counts of a run."""
+    return Counts(
+        frames=statistics.frames,
+        frames_with_person=statistics.frames_with_person,
+        people=len(statistics.tracks),
+        dropped_frames=statistics.dropped,
+        pictures=statistics.pictures,
+        not_drawn=statistics.not_drawn,
+        not_recorded=not_recorded,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of Python, and of the packages that decide about results."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
