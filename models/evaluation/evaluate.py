@@ -20,6 +20,7 @@ from tqdm import tqdm
 from models.data.mocap import load_mocap
 from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_clips
 from models.evaluation.figures import (
+    Alternatives,
     ConditionFigures,
     FootageFigures,
     FootageResult,
@@ -28,7 +29,6 @@ from models.evaluation.figures import (
     MocapProtocol,
     MocapResult,
     ModelFields,
-    OtherWays,
     QualityFigures,
 )
 from models.evaluation.mediapipe_reference import reference
@@ -43,7 +43,7 @@ from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.runtime import Device
 from pipeline.runtime.cards import Card, find_card, read_card
 
-OTHERS_CONDITION = "detector_like"
+ALTERNATIVES_CONDITION = "detector_like"
 """The kind of 2D input with which look-aheads and qualities are judged."""
 
 
@@ -168,18 +168,18 @@ def _on_clips(card: Card, asked: Asked, clips: Sequence[SeenClip], data: str, pr
     passes = len(protocol["conditions"]) + len(heads) + len(asked.qualities)
     with tqdm(total=frames * passes, unit="frame", desc=card.name, disable=not sys.stderr.isatty()) as progress:
 
-        def figures(lifter: OnnxLifter, condition: str = OTHERS_CONDITION) -> ConditionFigures:
+        def figures(lifter: OnnxLifter, condition: str = ALTERNATIVES_CONDITION) -> ConditionFigures:
             found = judge(lifter, clips, CONDITIONS[condition], progress.update, asked.known_focal)
             return cast(ConditionFigures, found)
 
         lifter = asked.lifter(card)
         conditions = {name: figures(lifter, name) for name in protocol["conditions"]}
-        others = OtherWays([HeadFigures(head.lookahead, figures(head)) for head in heads])
+        alternatives = Alternatives([HeadFigures(head.lookahead, figures(head)) for head in heads])
         for name in asked.qualities:
             lifter = asked.lifter(card, name)
             found = figures(lifter)
-            others.qualities.append(QualityFigures(name, round(lifter.passes / frames, 3), found))
-    return MocapResult(_fields(card), data, protocol, conditions, others)
+            alternatives.qualities.append(QualityFigures(name, round(lifter.passes / frames, 3), found))
+    return MocapResult(_fields(card), data, protocol, conditions, alternatives)
 
 
 def on_footage(cards: Sequence[Card], asked: Asked, job: FootageJob) -> list[FootageResult]:
@@ -220,12 +220,12 @@ def _on_views(
 
     frames = sum(len(detector.poses) for detector in found.values())
     plain = figures(asked.lifter(card))
-    others = OtherWays([HeadFigures(head.lookahead, figures(head)) for head in asked.heads(card)])
+    alternatives = Alternatives([HeadFigures(head.lookahead, figures(head)) for head in asked.heads(card)])
     for name in asked.qualities:
         lifter = asked.lifter(card, name)
         of_quality = figures(lifter)
-        others.qualities.append(QualityFigures(name, round(lifter.passes / frames, 3), of_quality))
-    return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), others)
+        alternatives.qualities.append(QualityFigures(name, round(lifter.passes / frames, 3), of_quality))
+    return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), alternatives)
 
 
 def _fields(card: Card) -> ModelFields:
