@@ -262,7 +262,7 @@ def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) ->
         ConfigError: not a fraction in (0, 1] or not a stride of at least 1.
     """
     if not 0 < fraction <= 1 or stride < 1:
-        raise DataError(f"fraction {fraction:g} and stride {stride} are not valid; use 0 < fraction <= 1, stride >= 1")
+        raise ConfigError("fraction", fraction:g, f"and `stride` {stride} are not valid; use 0 < fraction <= 1, stride >= 1")
     total = len(sequence.truth_m)
     start, kept = 0, total
     if fraction < 1:

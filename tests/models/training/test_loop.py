@@ -104,7 +104,7 @@ def test_a_run_in_two_parts_is_the_run_in_one_go(
 
 
 def old_layout(network: StridedTransformer, steps: int) -> dict[str, object]:
-    """``checkpoint.pt`` as models/train.py wrote it before there were stages."""
+    """``checkpoint.pt`` as it was written before there were stages."""
     matrices, others = [], []
     for name, parameter in network.named_parameters():
         (matrices if name.startswith(("vanilla", "strided")) and parameter.ndim == 2 else others).append(parameter)

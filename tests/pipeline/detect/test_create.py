@@ -102,7 +102,7 @@ def test_a_detector_that_is_registered_is_found_by_its_name(monkeypatch: pytest.
     assert find_detector("still") == StandInConfig(50.0)
     (pose,) = create_detector("still", device="cpu")(FRAME)
     assert pose.xy_px[-1].tolist() == [50, 110]
-    with pytest.raises(ConfigError, match="did you mean 'still'.*fast, default, accurate, still"):
+    with pytest.raises(ConfigError, match=r"did you mean 'still'.*fast, default, accurate, still"):
         create_detector("stil", device="cpu")
 
 

@@ -77,5 +77,5 @@ def test_rows_remain_when_the_archive_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="its folder does not exist .* choose another"):
+    with pytest.raises(ExportError, match=r"its folder does not exist .* choose another"):
         NpzPoses3D(tmp_path / "nowhere" / "poses3d.npz")

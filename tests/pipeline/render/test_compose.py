@@ -56,7 +56,9 @@ def test_any_source_has_a_layout(width: int, height: int) -> None:
 @pytest.mark.parametrize(("width", "height"), [(640, 360), (360, 640), (64, 48), (900, 20), (20, 900), (333, 221)])
 def test_output_has_the_announced_size(width: int, height: int) -> None:
     composer = Composer(width, height)
-    image = composer.draw(shown(frame(width, height), person(body2d(width, height), body3d())), Status(29.97, "settled"))
+    image = composer.draw(
+        shown(frame(width, height), person(body2d(width, height), body3d())), Status(29.97, "settled")
+    )
     assert image.shape == (composer.output_size[1], composer.output_size[0], 3) and image.dtype == np.uint8
 
 

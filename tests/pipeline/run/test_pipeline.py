@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pipeline.run.results import Result
 
 from pipeline.errors import ModelError, SourceError
 from pipeline.render.compose import Composer

@@ -93,5 +93,5 @@ def test_size_is_not_asked_of_a_stream() -> None:
 
 @pytest.mark.parametrize("text", ["0", "/dev/video0", "rtsp://camera/1"])
 def test_live_sources_have_no_start(text: str) -> None:
-    with pytest.raises(ConfigError, match="start_s 3 was given with .*clips only"):
+    with pytest.raises(ConfigError, match=r"start_s 3 was given with .*clips only"):
         open_source(text, start_s=3.0)

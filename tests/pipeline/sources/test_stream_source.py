@@ -306,7 +306,7 @@ def test_recording_over_http_is_read_like_a_file(tmp_path: Path) -> None:
             assert [frame.time_s for frame in frames] == pytest.approx(regular_times(60), abs=1e-6)
         part = open_source(url, start_s=1.0, end_s=1.2, live=PATIENT)
         assert numbers(list(part)) == [30, 31, 32, 33, 34, 35]
-        with pytest.raises(ConfigError, match="mirror was asked of .*, which is a clip"):
+        with pytest.raises(ConfigError, match=r"mirror was asked of .*, which is a clip"):
             open_source(url, live=LiveOptions(mirror=True))
 
 
@@ -335,7 +335,7 @@ def test_mp4_without_a_length_is_live(tmp_path: Path, closing: bool) -> None:
         assert numbers(frames) == list(range(60))
         check_times(frames)
         assert frames[-1].time_s == pytest.approx(59 / 30, abs=0.01)
-        with pytest.raises(ConfigError, match="start_s 1 .*clips only"):
+        with pytest.raises(ConfigError, match=r"start_s 1 .*clips only"):
             open_source(f"{address}/live.mp4", start_s=1.0, live=PATIENT)
 
 
