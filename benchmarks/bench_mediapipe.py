@@ -268,7 +268,7 @@ class Theirs:
 
     versions: dict[str, str]
     opencv_threads: int
-    networks_sha256: dict[str, str]
+    networks_sha256: dict[str, str | None]
 
 
 @dataclass(frozen=True)
