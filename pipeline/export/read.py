@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.arrays import F32, F64, I64, U8, Bools
 from pipeline.errors import ExportError
@@ -17,6 +19,10 @@ from pipeline.skeletons import COCO_17, H36M_17, Skeleton
 from pipeline.types import Origin
 
 _ORIGINS = {origin.label: int(origin) for origin in Origin}
+_DAMAGES = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, OverflowError, StopIteration),
+    *(csv.Error, zipfile.BadZipFile),
+)
 _AXES_3D, _AXES_2D = ("x_m", "y_m", "z_m"), ("x_px", "y_px")
 
 
@@ -96,20 +102,31 @@ def _read_beside(path: Path, skeleton: Skeleton, raw: _Table) -> _Table | None:
 def _read(path: Path, skeleton: Skeleton) -> _Table:
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_csv(path, skeleton)
-    except (OSError, ValueError, KeyError, IndexError, StopIteration, csv.Error, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise ExportError(f"{path} can't be read as results: {error or 'it is empty'}; was it changed?") from error
 
 
 def _read_npz(path: Path) -> _Table:
-    with np.load(path, allow_pickle=False) as data:
+    with path.open("rb") as file:
+        data = np.load(file, allow_pickle=False)
+        if not isinstance(data, Mapping):
+            raise ValueError("it is a single array")
+        rows, joints = len(data["frame"]), len(H36M_17)
+
+        def array(name: str, dtype: type[np.generic], *shape: int) -> NDArray[Any]:
+            found = np.asarray(data[name], dtype)
+            if found.shape != (rows, *shape):
+                raise ValueError(f"{name} has the shape {list(found.shape)}, not {[rows, *shape]}")
+            return found
+
         return _Table(
-            data["frame"],
-            data["time_s"],
-            data["track_id"],
-            data["xyz_m"],
-            data["score"],
-            data["origin"],
-            data["settled"],
+            frame=array("frame", np.int64),
+            time_s=array("time_s", np.float64),
+            track_id=array("track_id", np.int64),
+            values=array("xyz_m", np.float32, joints, 3),
+            score=array("score", np.float32, joints),
+            origin=array("origin", np.uint8, joints),
+            settled=array("settled", np.bool_),
         )
 
 

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="
 OPTIONS = RunOptions(smooth="light", preview_lookahead=0)
 # People come and go, and the stream breaks, as often in these frames as in some minutes.
 BUSY = Story(
-    2000, away_every=400, away=60, blink_every=110, guest_every=500, guest=200, break_every=700, break_s=3.0, burst=0
+    3000, away_every=400, away=60, blink_every=110, guest_every=500, guest=200, break_every=700, break_s=3.0, burst=0
 )
 
 
 def test_a_long_live_run_grows_in_nothing_and_has_row_n_for_frame_n(monkeypatch) -> None:
     monkeypatch.setattr(Meter, "_KEEP", 200)  # so that its memory is full early
     endured = endure(BUSY, FlatLifter(), OPTIONS, sample_every=50, draw_every=20)
-    assert endured.handed == endured.rows == 2000 and endured.dropped == 0
+    assert endured.handed == endured.rows == 3000 and endured.dropped == 0
     assert endured.row_per_frame
     assert endured.problems(limit_mb=3.0) == []
     assert endured.blocks_per_frame < 0.5  # one object kept for every second frame
