@@ -17,8 +17,8 @@ test: $(VENV)/.dev
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict app.py pipeline
-	$(BIN)/mypy models
+	$(BIN)/mypy --strict app.py pipeline models
+	$(BIN)/mypy benchmarks tests weights
 	$(BIN)/codespell
 
 # The tests with the newest release of everything that the requirements allow: do it before 'make lock'.

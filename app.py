@@ -14,7 +14,7 @@ from typing import NoReturn
 from pipeline.commands.console import remark
 from pipeline.commands.flags import in_flags
 from pipeline.commands.interrupt import Interrupt, deaf, interrupts
-from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.errors import ConfigError, DataError, PoseStrideError
 
 _DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
 _EXAMPLES = """examples:
@@ -26,22 +26,26 @@ _EXAMPLES = """examples:
 
 'python app.py VERB --help' lists the options of a verb."""
 
-_PACKAGES = (
+_RUNNING = (
     "use .venv/bin/python, which 'make demo' makes, or install what is needed: "
     "pip install -r requirements-run.txt -c constraints.txt"
 )
+_TRAINING = "training, export and evaluation need more than running: pip install -r requirements.txt -c constraints.txt"
+
+_TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "array_api_compat")
 
 # Only the module of the verb that is asked for is imported: running needs nothing that training needs.
 _VERBS = {
     "run": ("pipeline.commands.run", "lift a source to 3D: CSV, video, run.json"),
-    "models": ("pipeline.commands.models", "list the models, or verify their files"),
+    "models": ("pipeline.commands.models", "list, verify, export or import models, or write figures into their cards"),
+    "models export": ("models.commands.models_export", "export what was trained to ONNX, with its card"),
+    "models import": ("models.commands.models_import", "take over a published checkpoint, with its card"),
+    "models card": ("models.commands.models_card", "write figures of evaluate into a lifter's card"),
     "doctor": ("pipeline.commands.doctor", "check this machine"),
     "bench": ("pipeline.commands.bench", "measure speed and latency on a source"),
-    "evaluate": ("models.evaluation.evaluate", "judge lifters on motion capture, or on footage with true joints"),
-    "train": ("models.commands.train", "train a lifter on motion capture (needs requirements.txt)"),
+    "evaluate": ("models.commands.evaluate", "judge lifters on motion capture, footage, or published protocols"),
+    "train": ("models.commands.train", "train a lifter or a refine module on motion capture"),
 }
-# Verbs that read their own options: all words after the verb go to them.
-_FORWARDING = ("train",)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,20 +59,32 @@ class _Parser(argparse.ArgumentParser):
         """All option strings."""
         return [option for action in self._actions for option in action.option_strings]
 
+    def widen(self, words: list[str]) -> None:
+        """Let the choice of what the verb does have these words too; other modules do them."""
+        for action in self._actions:
+            if action.choices is not None and not action.option_strings:
+                action.choices = [*action.choices, *words]
+
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parse the command line; a wrong option's message names the nearest valid one."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _verb_first(sys.argv[1:] if arguments is None else arguments)
     top, verbs = build_parsers(words)
     options, unknown = top.parse_known_args(words)
-    if options.verb in _FORWARDING:
-        options.forwarded = unknown
-    elif unknown:
+    if unknown:
         verb = verbs[options.verb]
         near = difflib.get_close_matches(unknown[0].split("=", 1)[0], verb.options(), n=1)
         hint = f", did you mean {near[0]}?" if near and unknown[0].startswith("-") else ""
         verb.error(f"{unknown[0]} is not an option of '{options.verb}'{hint}")
     return options
+
+
+def _verb_first(words: list[str]) -> list[str]:
+    """The words with a verb of two words, as in 'models export', joined into one."""
+    second = next((n for n, word in enumerate(words) if n and not word.startswith("-")), None)
+    if second is None or f"{words[0]} {words[second]}" not in _VERBS:
+        return words
+    return [f"{words[0]} {words[second]}", *words[1:second], *words[second + 1 :]]
 
 
 def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
@@ -83,13 +99,26 @@ def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
     choices = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs: dict[str, _Parser] = {}
     for name, (module, text) in _VERBS.items():
-        own_help = name in _FORWARDING
-        verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False, add_help=not own_help)
+        if " " in name:  # it is in the help of its first word
+            verb = choices.add_parser(name, description=text, allow_abbrev=False)
+        else:
+            verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False)
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
         if words[:1] == [name]:
             importlib.import_module(module).add_arguments(verb)
+            _add_second_words(name, verb)
         verbs[name] = verb
     return top, verbs
+
+
+def _add_second_words(name: str, verb: _Parser) -> None:
+    """Show in the help of a verb what else it does, each with options of its own."""
+    seconds = {other.removeprefix(f"{name} "): text for other, (_, text) in _VERBS.items() if f"{name} " in other}
+    if seconds:
+        verb.widen(list(seconds))
+        verb.formatter_class = argparse.RawDescriptionHelpFormatter
+        lines = [f"  {name} {second:8} {text}" for second, text in seconds.items()]
+        verb.epilog = "\n".join(["with options of their own, see their --help:", *lines])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,10 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         with interrupts():
             return _execute(parse(arguments))
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] in ("pipeline", "models"):
-            raise
-        remark(f"error: this Python lacks the package {error.name!r}; {_PACKAGES}")
-        return 1
+        return _lacking(error)
     except Interrupt as interrupt:
         remark(str(interrupt))
         return interrupt.exit_code
@@ -112,6 +138,8 @@ def _execute(options: argparse.Namespace) -> int:
     try:
         code: int = importlib.import_module(_VERBS[options.verb][0]).execute(options)
         return code
+    except ModuleNotFoundError:
+        raise  # ``main`` says how to get the package
     except Exception as error:
         if options.debug:
             traceback.print_exc()
@@ -119,7 +147,17 @@ def _execute(options: argparse.Namespace) -> int:
             remark(f"error: {in_flags(error)}")
         else:
             remark(f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it")
-        return 2 if isinstance(error, ConfigError) else 1
+        return 2 if isinstance(error, (ConfigError, DataError)) else 1
+
+
+def _lacking(error: ModuleNotFoundError) -> int:
+    """Say which package is missing and how to get it."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "pipeline", "models"):
+        raise error
+    advice = _TRAINING if package in _TRAINING_PACKAGES else _RUNNING
+    remark(f"error: this Python lacks the package {package!r}; {advice}")
+    return 2 if advice is _TRAINING else 1
 
 
 if __name__ == "__main__":

@@ -28,6 +28,10 @@ class DeviceError(PoseStrideError):
     """The device that was asked for can't run the models."""
 
 
+class DataError(PoseStrideError):
+    """A file of training or evaluation data, or a checkpoint, can't be read or does not fit."""
+
+
 class ConfigError(PoseStrideError):
     """A field, or a combination of fields, has a value that is not valid.
 

@@ -50,7 +50,7 @@ def video_times(path: Path) -> list[float]:
 @pytest.fixture(scope="module")
 def person() -> list[np.ndarray]:
     """Pictures with a person: a still photograph, shifted a little from frame to frame."""
-    picture = cv2.resize(cv2.imread(str(PICTURE)), (640, 360), interpolation=cv2.INTER_AREA)
+    picture = cv2.resize(cv2.imread(str(PICTURE)), (640, 360), interpolation=cv2.INTER_AREA)  # type: ignore[arg-type]
     return [np.roll(picture, n, axis=1) for n in range(40)]
 
 

@@ -144,10 +144,10 @@ def test_the_window_shows_the_stream_and_obeys_its_keys(display: Display, tmp_pa
     assert report["status"] == "complete" and report["counts"]["frames"] == len(run.times_s()) > 0
     assert report["timings"]["screen_ms_median"] > 0
     snapshot = cv2.imread(str(tmp_path / "out" / "snapshot_0001.png"))
-    assert snapshot.shape == (240, 560, 3) and streaming(snapshot)
+    assert snapshot.shape == (240, 560, 3) and streaming(snapshot)  # type: ignore[arg-type, union-attr]
     with av.open(str(tmp_path / "out" / "recording_0001.mp4")) as film:
         pictures = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
-    assert pictures and streaming(pictures[-1])
+    assert pictures and streaming(pictures[-1])  # type: ignore[arg-type]
     assert not list((tmp_path / "out").glob("*.part"))
     assert run.errors.splitlines() == ["running on cpu"]
     printed = (tmp_path / "stdout.txt").read_text()

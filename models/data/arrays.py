@@ -18,7 +18,7 @@ Array = Any
 
 
 class Random(Protocol):
-    """What is used of ``numpy.random.Generator``; sizes are an int or a tuple, bounds and moments are numbers."""
+    """Part of ``numpy.random.Generator``; sizes are an int or a tuple, bounds and moments are numbers."""
 
     def random(self, size: Any) -> Any:
         """Uniform in [0, 1)."""

@@ -18,7 +18,7 @@ KNOWN_FOCAL = 0.3
 
 @dataclass(frozen=True)
 class Batch:
-    """What the network is trained on.
+    """Windows of keypoints and their true poses.
 
     Attributes:
         keypoints: float32 [B, T, 17, 3], normalised (x, y, confidence), Human3.6M order.

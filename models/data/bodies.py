@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 
 from models.data.arrays import Array, Random, float32, like, namespace
-from models.data.mocap import MOCAP_26, STATURE_M, stature_m
+from models.data.mocap import MOCAP_26, stature_m
+from pipeline.place.scale import MODEL_STATURE_M
 
 # Each point hangs on a parent; the order of the array is not the order of the tree (spine before arms is).
 PARENT = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 8, 11, 12, 8, 14, 15, 8, 8, 8, 8, 8, 6, 6, 3, 3)
@@ -63,7 +64,7 @@ def vary(points_m: Array, rng: Random, as_captured: float = AS_CAPTURED) -> Arra
             people move like the captured ones, so the network should see them undistorted too.
 
     Returns:
-        float32 [B, T, 26, 3]: bodies of ``STATURE_M``, any yaw, some leaning or lying.
+        float32 [B, T, 26, 3]: bodies of ``MODEL_STATURE_M``, any yaw, some leaning or lying.
     """
     free = rng.random(len(points_m)) >= as_captured
     points = mirror(points_m, rng.random(len(points_m)) < 0.5)
@@ -74,7 +75,7 @@ def vary(points_m: Array, rng: Random, as_captured: float = AS_CAPTURED) -> Arra
     _bend_legs(points, offsets, rng, free)
     _turn_joints(offsets, rng, free)
     points = _assemble(root, offsets)
-    points = points * (STATURE_M / stature_m(points).mean(1))[:, None, None, None]
+    points = points * (MODEL_STATURE_M / stature_m(points).mean(1))[:, None, None, None]
     return float32(_turn_body(points, rng, free))
 
 

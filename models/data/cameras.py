@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from models.data.arrays import Array, Random, float32, like, namespace
 from models.data.bodies import rotate
+from pipeline.place.scale import MODEL_STATURE_M
 
 _PICTURES_PX = ((1280, 720), (1280, 720), (1280, 720), (960, 720), (720, 1280), (1000, 1000))
 _NEAREST_M = 0.35
@@ -22,7 +23,7 @@ class View:
         inside: bool [B, T, P], within the picture and in front of the camera.
         size_px: float32 [B, 2], width and height.
         focal_px: float32 [B].
-        body_px: float32 [B], how long a body of 1.70 m is in the picture.
+        body_px: float32 [B], how long a body of ``MODEL_STATURE_M`` is in the picture.
     """
 
     xyz_m: Array
@@ -65,7 +66,7 @@ def random_views(points_m: Array, rate_hz: Array, rng: Random) -> View:
     margin = 0.01 * longer[:, None, None, None]
     inside = ((xy > -margin) & (xy < size[:, None, None] + margin)).all(-1) & (depth > 0.1)
     middle = seen[:, frames // 2, 0]
-    body = focal * 1.7 / xp.linalg.vector_norm(middle, axis=-1).clip(0.3)
+    body = focal * MODEL_STATURE_M / xp.linalg.vector_norm(middle, axis=-1).clip(0.3)
     return View(float32(seen), float32(xy), inside, size, float32(focal), float32(body))
 
 

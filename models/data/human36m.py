@@ -17,16 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.data.published_cameras import HUMAN36M_CAMERAS
-from models.data.videopose3d import (
-    CameraSequence,
-    check_shape,
-    part_of,
-    pick,
-    read_keypoints,
-    read_positions,
-    sequences_of,
-)
-from pipeline.errors import ConfigError
+from models.data.videopose3d import CameraSequence, Layout
 from pipeline.skeletons import H36M_17
 
 RATE_HZ = 50.0
@@ -58,6 +49,9 @@ ACTIONS: dict[str, str] = {
 """Action -> its column in published tables, in their order."""
 
 
+LAYOUT = Layout("Human3.6M", H36M_17, POINTS_IN_FILE, KEPT_POINTS, RATE_HZ, HUMAN36M_CAMERAS)
+
+
 def load_human36m(
     data_3d: Path,
     data_2d: Path | None,
@@ -75,24 +69,8 @@ def load_human36m(
         fraction, stride: see ``part_of``.
 
     Raises:
-        ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+        DataError: a file can't be read, has another layout, or lacks something that was asked for.
     """
-    for wanted, known, what in ((subjects, HUMAN36M_CAMERAS, "subject"), (actions, ACTIONS, "action")):
-        for name in wanted:
-            if name not in known:
-                raise ConfigError(f"Human3.6M: no {what} {name!r} with a camera; there are {', '.join(known)}")
-    positions = read_positions(data_3d)
-    keypoints = None if data_2d is None else read_keypoints(data_2d)
-    pick(data_3d, positions, subjects)
-    result: list[CameraSequence] = []
-    for subject in subjects:
-        for action, points in positions[subject].items():
-            if action.split(" ")[0] not in actions:
-                continue
-            world = check_shape(data_3d, subject, action, points, POINTS_IN_FILE)[:, KEPT_POINTS]
-            cameras = HUMAN36M_CAMERAS[subject]
-            views = sequences_of(subject, action, world, keypoints, cameras, H36M_17, RATE_HZ)
-            result += [part_of(view, fraction, stride) for view in views]
-    if not result:
-        raise ConfigError(f"{data_3d}: none of the actions {', '.join(actions)} is there")
-    return result
+    LAYOUT.check_known("subject", subjects, HUMAN36M_CAMERAS)
+    LAYOUT.check_known("action", actions, ACTIONS)
+    return LAYOUT.load(data_3d, data_2d, subjects, actions, fraction, stride)

@@ -11,16 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.data.published_cameras import HUMANEVA_CAMERAS
-from models.data.videopose3d import (
-    CameraSequence,
-    check_shape,
-    part_of,
-    pick,
-    read_keypoints,
-    read_positions,
-    sequences_of,
-)
-from pipeline.errors import ConfigError
+from models.data.videopose3d import CameraSequence, Layout
 from pipeline.skeletons import Skeleton
 
 RATE_HZ = 60.0
@@ -73,6 +64,9 @@ COLUMNS: dict[str, str] = {
 """Action and subject -> column of the published table."""
 
 
+LAYOUT = Layout("HumanEva-I", HUMANEVA_15, len(HUMANEVA_15), tuple(range(len(HUMANEVA_15))), RATE_HZ, HUMANEVA_CAMERAS)
+
+
 def column_of(sequence: CameraSequence) -> str:
     """The key in ``COLUMNS`` that a sequence counts for."""
     return f"{sequence.label} {sequence.subject.split('/')[-1]}"
@@ -97,29 +91,10 @@ def load_humaneva(
         fraction, stride: see ``part_of``.
 
     Raises:
-        ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+        DataError: a file can't be read, has another layout, or lacks something that was asked for.
     """
-    for wanted, known, what in (
-        ((part,), PARTS, "part"),
-        (subjects, SUBJECTS, "subject"),
-        (actions, ACTIONS, "action"),
-    ):
-        for name in wanted:
-            if name not in known:
-                raise ConfigError(f"HumanEva-I: no {what} {name!r}; there are {', '.join(known)}")
-    positions = read_positions(data_3d)
-    keypoints = read_keypoints(data_2d)
+    LAYOUT.check_known("part", [part], PARTS)
+    LAYOUT.check_known("subject", subjects, SUBJECTS)
+    LAYOUT.check_known("action", actions, ACTIONS)
     names = tuple(f"{part}/{subject}" for subject in subjects)
-    pick(data_3d, positions, names)
-    result: list[CameraSequence] = []
-    for name in names:
-        for action, points in positions[name].items():
-            if action.split(" ")[0] not in actions:
-                continue
-            world = check_shape(data_3d, name, action, points, len(HUMANEVA_15))
-            cameras = HUMANEVA_CAMERAS[name.split("/")[-1]]
-            views = sequences_of(name, action, world, keypoints, cameras, HUMANEVA_15, RATE_HZ)
-            result += [part_of(view, fraction, stride) for view in views]
-    if not result:
-        raise ConfigError(f"{data_3d}: none of the actions {', '.join(actions)} of {part} is there")
-    return result
+    return LAYOUT.load(data_3d, data_2d, names, actions, fraction, stride)

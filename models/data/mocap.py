@@ -17,16 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.arrays import Array, Random, float32, namespace
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.skeletons import COCO_17, H36M_17, Skeleton
 
 if TYPE_CHECKING:
     import torch
 
 F32 = NDArray[np.float32]
-
-STATURE_M = 1.70
-"""Stature that all training bodies are scaled to, and so that of the lifter's output."""
 
 MOCAP_26 = Skeleton(
     "mocap26",
@@ -74,15 +71,15 @@ def load_mocap(path: Path) -> Mocap:
     """Read one file.
 
     Raises:
-        ConfigError: the file is missing or does not have the layout.
+        DataError: the file is missing or does not have the layout.
     """
     try:
         with np.load(path) as data:
             mocap = Mocap(*(data[field] for field in Mocap.__dataclass_fields__))
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{path} can't be read as motion capture ({error}); see models/data/mocap.py") from error
+        raise DataError(f"{path} can't be read as motion capture ({error}); see models/data/mocap.py") from error
     if mocap.points.ndim != 3 or mocap.points.shape[1:] != (len(MOCAP_26), 3) or mocap.starts[-1] != len(mocap.points):
-        raise ConfigError(f"{path}: points of shape {mocap.points.shape} do not fit the layout [sum of T, 26, 3]")
+        raise DataError(f"{path}: points of shape {mocap.points.shape} do not fit the layout [sum of T, 26, 3]")
     return mocap
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 
 # NumPy 2 writes numpy._core where NumPy 1 wrote numpy.core; both exist for reading.
 _ALLOWED = {
@@ -39,23 +39,23 @@ def read_objects(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
     """The members ``names`` of a ``.npz`` file; pickled objects come back as what they hold.
 
     Raises:
-        ConfigError: the file is missing, damaged, lacks a member, or holds more than arrays, numbers and containers.
+        DataError: the file is missing, damaged, lacks a member, or holds more than arrays, numbers and containers.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             present = [name.removesuffix(".npy") for name in archive.namelist()]
             missing = [name for name in names if name not in present]
             if missing:
-                raise ConfigError(f"{path}: {', '.join(missing)} is missing; the file has {', '.join(present)}")
+                raise DataError(f"{path}: {', '.join(missing)} is missing; the file has {', '.join(present)}")
             result = {}
             for name in names:
                 with archive.open(f"{name}.npy") as member:
                     result[name] = _read_member(member)
             return result
     except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror or error}") from error
+        raise DataError(f"{path} can't be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, pickle.UnpicklingError, ValueError, EOFError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path} can't be read as pose data: {error}") from error
+        raise DataError(f"{path} can't be read as pose data: {error}") from error
 
 
 def _read_member(member: IO[bytes]) -> Any:

@@ -1,8 +1,8 @@
-"""The four cameras of Human3.6M and the three of HumanEva-I: the data sets" published calibration.
+"""The four cameras of Human3.6M and the three of HumanEva-I: the data sets' published calibration.
 
 Orientation is the unit quaternion (w, x, y, z) that turns camera axes (x right, y down, z away) into world axes (z up);
-the position is the camera"s centre in the world. Human3.6M"s cameras were calibrated once for lens and sensor and anew
-for each subject"s session. Numbers as distributed with VideoPose3D (Pavllo et al., CVPR 2019); HumanEva-I is
+the position is the camera's centre in the world. Human3.6M's cameras were calibrated once for lens and sensor and anew
+for each subject's session. Numbers as distributed with VideoPose3D (Pavllo et al., CVPR 2019); HumanEva-I is
 distributed without the lens there.
 """
 
@@ -19,7 +19,7 @@ Vector = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Lens:
-    """A pinhole camera with Brown"s distortion.
+    """A pinhole camera with Brown's distortion.
 
     Attributes:
         focal_px, centre_px: (x, y).
@@ -52,11 +52,11 @@ class Camera:
     lens: Lens | None
 
     def from_world(self, points_m: NDArray[np.floating]) -> F64:
-        """World points [..., 3] in metres, in this camera"s axes."""
+        """World points [..., 3] in metres, in this camera's axes."""
         return (np.asarray(points_m, np.float64) - np.array(self.position_mm) / 1000) @ rotation(self.orientation)
 
     def project(self, points_m: NDArray[np.floating]) -> F64:
-        """Points [..., 3] in this camera"s axes to pixels [..., 2], with the lens" distortion.
+        """Points [..., 3] in this camera's axes to pixels [..., 2], with the lens' distortion.
 
         Raises:
             ValueError: the lens is not published.
@@ -64,13 +64,14 @@ class Camera:
         if self.lens is None:
             raise ValueError(f"the lens of camera {self.name} is not published")
         points = np.asarray(points_m, np.float64)
-        # as far as the published calibration"s users go: beyond the picture"s edge the polynomial has no meaning
+        # as far as the published calibration's users go: beyond the picture's edge the polynomial has no meaning
         xy = np.clip(points[..., :2] / points[..., 2:], -1, 1)
         r2 = (xy**2).sum(-1, keepdims=True)
         radial = 1 + (np.concatenate([r2, r2**2, r2**3], -1) * self.lens.radial).sum(-1, keepdims=True)
         tangential = (xy * self.lens.tangential).sum(-1, keepdims=True)
         distorted = xy * (radial + tangential) + r2 * self.lens.tangential
-        return distorted * self.lens.focal_px + self.lens.centre_px
+        xy_px: F64 = distorted * self.lens.focal_px + self.lens.centre_px
+        return xy_px
 
 
 def rotation(quaternion: Vector) -> F64:

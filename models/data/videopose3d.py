@@ -10,7 +10,7 @@ Both are pickled dictionaries; see ``models/data/object_npz.py`` for how they ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from models.data.object_npz import read_objects
 from models.data.published_cameras import Camera
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.skeletons import COCO_17, H36M_17, Skeleton, coco17_to_h36m17
 
 F32 = NDArray[np.float32]
@@ -72,11 +72,79 @@ class Keypoints:
     symmetry: tuple[tuple[int, ...], tuple[int, ...]]
 
 
+@dataclass(frozen=True)
+class Layout:
+    """A data set in this file layout.
+
+    Attributes:
+        name: for messages.
+        skeleton: of the sequences.
+        points: how many points the 3D file has.
+        kept: those of them that are the skeleton's joints, in its order.
+        rate_hz: frames per second.
+        cameras: subject, without the part that it belongs to -> its cameras, in the order of the 2D files.
+    """
+
+    name: str
+    skeleton: Skeleton
+    points: int
+    kept: tuple[int, ...]
+    rate_hz: float
+    cameras: Mapping[str, tuple[Camera, ...]]
+
+    def check_known(self, what: str, wanted: Iterable[str], known: Collection[str]) -> None:
+        """Check names that were asked for.
+
+        Raises:
+            ConfigError: one is not known; the message lists those that are.
+        """
+        for name in wanted:
+            if name not in known:
+                raise DataError(f"{self.name}: no {what} {name!r}; there are {', '.join(known)}")
+
+    def load(
+        self,
+        data_3d: Path,
+        data_2d: Path | None,
+        subjects: tuple[str, ...],
+        actions: tuple[str, ...],
+        fraction: float = 1.0,
+        stride: int = 1,
+    ) -> list[CameraSequence]:
+        """The sequences of these subjects and actions, one for each camera.
+
+        Args:
+            data_3d: the 3D file.
+            data_2d: a 2D file; None projects the truth through the published cameras.
+            subjects: as in the files: 'S9', 'Validate/S1'.
+            actions: without the number of the take.
+            fraction, stride: see ``part_of``.
+
+        Raises:
+            ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+        """
+        positions = read_positions(data_3d)
+        keypoints = None if data_2d is None else read_keypoints(data_2d)
+        _check_subjects(data_3d, positions, subjects)
+        result: list[CameraSequence] = []
+        for subject in subjects:
+            cameras = self.cameras[subject.split("/")[-1]]
+            for action, points in positions[subject].items():
+                if action.split(" ")[0] not in actions:
+                    continue
+                world = _checked(data_3d, subject, action, points, self.points)[:, self.kept]
+                views = sequences_of(subject, action, world, keypoints, cameras, self.skeleton, self.rate_hz)
+                result += [part_of(view, fraction, stride) for view in views]
+        if not result:
+            raise DataError(f"{data_3d}: none of the actions {', '.join(actions)} of {', '.join(subjects)} is there")
+        return result
+
+
 def read_positions(path: Path) -> Positions:
     """``positions_3d`` of a 3D file.
 
     Raises:
-        ConfigError: the file can't be read or has another layout.
+        DataError: the file can't be read or has another layout.
     """
     return _subjects(path, "positions_3d", read_objects(path, ("positions_3d",))["positions_3d"])
 
@@ -85,20 +153,20 @@ def read_keypoints(path: Path) -> Keypoints:
     """A 2D file.
 
     Raises:
-        ConfigError: the file can't be read or has another layout.
+        DataError: the file can't be read or has another layout.
     """
     members = read_objects(path, ("positions_2d", "metadata"))
     metadata = members["metadata"]
     try:
         left, right = (tuple(int(joint) for joint in side) for side in metadata["keypoints_symmetry"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ConfigError(f"{path}: metadata has no keypoints_symmetry of left and right joints") from error
+        raise DataError(f"{path}: metadata has no keypoints_symmetry of left and right joints") from error
     return Keypoints(path, _subjects(path, "positions_2d", members["positions_2d"]), (left, right))
 
 
 def _subjects(path: Path, name: str, value: Any) -> Positions:
     if not isinstance(value, dict) or not all(isinstance(actions, dict) for actions in value.values()):
-        raise ConfigError(f"{path}: {name} is not a dictionary of subjects, each with its actions")
+        raise DataError(f"{path}: {name} is not a dictionary of subjects, each with its actions")
     return value
 
 
@@ -114,7 +182,7 @@ def sequences_of(
     """One sequence per camera; the keypoints are the projected truth where ``keypoints`` is None.
 
     Raises:
-        ConfigError: the 2D file lacks the action, or has other cameras, fewer frames or other joints.
+        DataError: the 2D file lacks the action, or has other cameras, fewer frames or other joints.
     """
     views = [None] * len(cameras) if keypoints is None else _views(keypoints, subject, action, len(cameras))
     result = []
@@ -126,7 +194,7 @@ def sequences_of(
             where = f"{keypoints.path}: {subject}, {action!r}, camera {camera.name}"
             xy = _in_order(where, np.asarray(view), keypoints.symmetry, skeleton)
             if len(xy) < len(truth):
-                raise ConfigError(f"{where} has {len(xy)} frames, fewer than the {len(truth)} of the 3D file")
+                raise DataError(f"{where} has {len(xy)} frames, fewer than the {len(truth)} of the 3D file")
         # Some videos go on after the motion capture has ended; the published code cuts them alike.
         result.append(CameraSequence(subject, action, camera, rate_hz, xy[: len(truth)], truth))
     return result
@@ -135,23 +203,23 @@ def sequences_of(
 def _views(keypoints: Keypoints, subject: str, action: str, cameras: int) -> list[Any]:
     views = keypoints.positions.get(subject, {}).get(action)
     if views is None:
-        raise ConfigError(f"{keypoints.path} has no keypoints of {subject}, {action!r}, which the 3D file has")
+        raise DataError(f"{keypoints.path} has no keypoints of {subject}, {action!r}, which the 3D file has")
     if len(views) != cameras:
-        raise ConfigError(f"{keypoints.path}: {subject}, {action!r} has {len(views)} cameras, expected {cameras}")
+        raise DataError(f"{keypoints.path}: {subject}, {action!r} has {len(views)} cameras, expected {cameras}")
     return list(views)
 
 
 def _in_order(where: str, xy: NDArray[Any], symmetry: tuple[tuple[int, ...], ...], skeleton: Skeleton) -> F32:
     """Keypoints [T, J, 2] in the order of ``skeleton``; COCO keypoints are converted."""
     if xy.ndim != 3 or xy.shape[2] < 2 or not np.isfinite(xy[..., :2]).all():
-        raise ConfigError(f"{where}: expected finite keypoints [T, K, 2], found shape {list(xy.shape)}")
+        raise DataError(f"{where}: expected finite keypoints [T, K, 2], found shape {list(xy.shape)}")
     xy = xy[..., :2].astype(np.float32)
     if xy.shape[1] == len(skeleton) and _sides(symmetry) == _sides_of(skeleton):
         return xy
     if xy.shape[1] == len(COCO_17) and _sides(symmetry) == _sides_of(COCO_17):
         points, _ = coco17_to_h36m17(xy, np.ones(xy.shape[:2], np.float32))
         return points[:, [H36M_17.index(joint) for joint in skeleton.joints]]
-    raise ConfigError(
+    raise DataError(
         f"{where}: {xy.shape[1]} keypoints with left {symmetry[0]} and right {symmetry[1]} are neither "
         f"{skeleton.name} nor {COCO_17.name}"
     )
@@ -165,7 +233,7 @@ def _sides_of(skeleton: Skeleton) -> tuple[list[int], list[int]]:
     return _sides((tuple(left for left, _ in skeleton.pairs), tuple(right for _, right in skeleton.pairs)))
 
 
-def check_shape(path: Path, subject: str, action: str, points: Any, joints: int) -> F32:
+def _checked(path: Path, subject: str, action: str, points: Any, joints: int) -> F32:
     """The points of a 3D file as float32 [T, joints, 3].
 
     Raises:
@@ -173,11 +241,11 @@ def check_shape(path: Path, subject: str, action: str, points: Any, joints: int)
     """
     array = np.asarray(points)
     if array.ndim != 3 or array.shape[1:] != (joints, 3) or not len(array) or array.dtype.kind != "f":
-        raise ConfigError(
+        raise DataError(
             f"{path}: {subject}, {action!r} should be [T, {joints}, 3], found {list(array.shape)} of {array.dtype.name}"
         )
     if not np.isfinite(array).all():
-        raise ConfigError(f"{path}: {subject}, {action!r} holds values that are not finite")
+        raise DataError(f"{path}: {subject}, {action!r} holds values that are not finite")
     return array.astype(np.float32)
 
 
@@ -194,9 +262,7 @@ def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) ->
         ConfigError: not a fraction in (0, 1] or not a stride of at least 1.
     """
     if not 0 < fraction <= 1 or stride < 1:
-        raise ConfigError(
-            f"fraction {fraction:g} and stride {stride} are not valid; use 0 < fraction <= 1, stride >= 1"
-        )
+        raise ConfigError("fraction", fraction:g, f"and `stride` {stride} are not valid; use 0 < fraction <= 1, stride >= 1")
     total = len(sequence.truth_m)
     start, kept = 0, total
     if fraction < 1:
@@ -213,12 +279,7 @@ def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) ->
     )
 
 
-def pick(path: Path, positions: Mapping[str, Any], subjects: tuple[str, ...]) -> None:
-    """Check that a file has these subjects.
-
-    Raises:
-        ConfigError: one is missing; the message lists those that there are.
-    """
+def _check_subjects(path: Path, positions: Positions, subjects: tuple[str, ...]) -> None:
     missing = [subject for subject in subjects if subject not in positions]
     if missing:
-        raise ConfigError(f"{path} has no subject {', '.join(missing)}; it has {', '.join(map(str, positions))}")
+        raise DataError(f"{path} has no subject {', '.join(missing)}; it has {', '.join(map(str, positions))}")

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.cameras import random_views
-from models.data.mocap import COCO_OF_MOCAP, STATURE_M, Mocap, stature_m
+from models.data.mocap import COCO_OF_MOCAP, Mocap, stature_m
+from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.skeletons import H36M_17
 
 F32 = NDArray[np.float32]
@@ -69,7 +70,7 @@ def seen_clips(mocap: Mocap, cameras: int = CAMERAS, seconds: float = SECONDS) -
         points = _resampled(mocap, index, seconds, np.random.default_rng(seed))
         if len(points) < _SHORTEST_FRAMES:
             continue
-        points *= STATURE_M / stature_m(points).mean()
+        points *= MODEL_STATURE_M / stature_m(points).mean()
         points -= points[len(points) // 2, 0]
         for camera in range(cameras):
             yield _see(mocap, index, points, (*seed, camera))
@@ -116,4 +117,5 @@ def _any_yaw(points: F32, rng: np.random.Generator) -> F32:
     angle = rng.uniform(-np.pi, np.pi, len(points))
     cos, sin, zero = np.cos(angle), np.sin(angle), np.zeros(len(points))
     turn = np.stack([cos, zero, sin, zero, zero + 1, zero, -sin, zero, cos], -1).reshape(-1, 3, 3)
-    return np.einsum("bij,btpj->btpi", turn, points).astype(np.float32)
+    turned: F32 = np.einsum("bij,btpj->btpi", turn, points).astype(np.float32)
+    return turned

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.data.keypoint_noise import NoiseRecipe
 from models.evaluation.clips import RATE_HZ, SeenClip
+from models.evaluation.figures import FootageFigures, PoseFigures, ViewFigures
 from models.evaluation.lifting import poses_2d
 from models.evaluation.on_footage import View, average, score
 from models.evaluation.on_mocap import observed
@@ -163,7 +164,7 @@ def judge_clips(
     lookaheads: Sequence[int],
     every: int = 1,
     progress: Callable[[int], Any] | None = None,
-) -> dict[Tier, dict[str, Any]]:
+) -> dict[Tier, PoseFigures]:
     """The figures of each tier (see ``scores.summary``) on motion capture, all on the same frames.
 
     The last frames of each clip, which a tier with the longest look-ahead does not reach, count for none of them.
@@ -197,7 +198,7 @@ def judge_views(
     seen: Sequence[Seen],
     lookaheads: Sequence[int],
     focal_px: float | None = None,
-) -> dict[Tier, dict[str, Any]]:
+) -> dict[Tier, FootageFigures]:
     """The figures of each tier (see ``on_footage.score``) on footage: ``views``, ``average``; all on the same frames.
 
     Args:
@@ -207,7 +208,7 @@ def judge_views(
         lookaheads: of the previews.
         focal_px: focal length; assumed by the pipeline if None.
     """
-    scores: dict[Tier, dict[str, Any]] = {tier: {} for tier in _tiers(lookaheads)}
+    scores: dict[Tier, dict[str, ViewFigures]] = {tier: {} for tier in _tiers(lookaheads)}
     for view, found in zip(views, seen, strict=True):
         end = len(found.times_s) - max(lookaheads, default=0) * frame_step(found.rate_hz)
         judged = replace(view, valid=view.valid & (view.frame_index < end)[:, None])

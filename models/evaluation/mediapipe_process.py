@@ -9,13 +9,13 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import U8
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ConfigError, ModelError, PoseStrideError
 
 NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
 """MediaPipe's ``model_complexity`` and the name of its network."""
@@ -35,12 +35,20 @@ _PATIENCE_S = 5.0
 _SHOWN = 300  # characters of what the worker complained of
 
 
+class Started(TypedDict):
+    """A network that was started."""
+
+    versions: dict[str, str]
+    opencv_threads: int
+    network_sha256: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What MediaPipe found in a picture.
+    """A pose in a picture, and what it cost.
 
     Attributes:
-        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from the middle of the hips, camera axes; None if nobody.
+        world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from mid-hip, camera axes; None without a person.
         ms: time it took, see ``mediapipe_worker.py``.
         cpu_ms: time of all its threads.
     """
@@ -55,7 +63,7 @@ class MediaPipeProcess:
 
     Args:
         python: an interpreter that has mediapipe, see ``INSTALL``.
-        longest_wait_s: after so long without an answer it is given up.
+        longest_wait_s: after this time without an answer it is given up.
 
     Raises:
         ConfigError: there is no such interpreter.
@@ -71,18 +79,18 @@ class MediaPipeProcess:
             )
         except OSError as error:
             self._complaints.close()
-            raise ConfigError(f"{python} can't be started ({error.strerror}); {_ADVICE}") from error
+            raise ConfigError("--mediapipe", python, f"can't be started ({error.strerror}); {_ADVICE}") from error
 
-    def start(self, complexity: int) -> dict[str, Any]:
+    def start(self, complexity: int) -> Started:
         """Begin anew with a network; returns versions, threads and the network's SHA-256.
 
         Raises:
             ConfigError: mediapipe is missing or can't load this network.
         """
         try:
-            return self._ask({"do": "start", "complexity": complexity})
+            return cast(Started, self._ask({"do": "start", "complexity": complexity}))
         except ModelError as error:
-            raise ConfigError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
+            raise ModelError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
 
     def look(self, image: U8, draw: bool = False) -> Look:
         """Find the person in the next picture, uint8 [H, W, 3] BGR, and perhaps draw the landmarks.

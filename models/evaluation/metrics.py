@@ -17,7 +17,8 @@ F64 = NDArray[np.float64]
 
 def mpjpe(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
     """Mean per-joint position error (protocol 1)."""
-    return np.linalg.norm(np.asarray(predicted, np.float64) - truth, axis=-1).mean(-1)
+    errors: F64 = np.linalg.norm(np.asarray(predicted, np.float64) - truth, axis=-1).mean(-1)
+    return errors
 
 
 def n_mpjpe(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
@@ -46,7 +47,8 @@ def procrustes(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> 
     singular[..., -1] *= sign
     rotation = u @ vt
     scale = singular.sum(-1) / np.maximum((source**2).sum((-2, -1)), 1e-12)
-    return scale[..., None, None] * (source @ np.swapaxes(rotation, -1, -2)) + target_mean
+    aligned: F64 = scale[..., None, None] * (source @ np.swapaxes(rotation, -1, -2)) + target_mean
+    return aligned
 
 
 def mpjve(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
@@ -66,4 +68,5 @@ def bone_length_variation(joints: NDArray[np.floating], bones: Sequence[tuple[in
     """How much each bone's length changes in a sequence [T, J, 3]: standard deviation over mean [bones]."""
     parents, children = np.array(bones).T
     length = np.linalg.norm(np.asarray(joints, np.float64)[:, parents] - joints[:, children], axis=-1)
-    return length.std(0) / np.maximum(length.mean(0), 1e-12)
+    variation: F64 = length.std(0) / np.maximum(length.mean(0), 1e-12)
+    return variation

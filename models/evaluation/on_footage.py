@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.figures import AverageFigures, ViewFigures
 from models.evaluation.metrics import procrustes
 from pipeline.detect.base import Detector
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.lift.base import Lifter
 from pipeline.run.options import RunOptions
 from pipeline.run.pipeline import Pipeline
@@ -65,12 +65,12 @@ def load_views(folder: Path) -> list[View]:
     """The views of all recordings of a folder.
 
     Raises:
-        ConfigError: there is no recording, a truth file does not have the layout, or it has no video.
+        DataError: there is no recording, a truth file does not have the layout, or it has no video.
     """
     truths = sorted(folder.glob("*_truth.npz"))
     if not truths:
-        raise ConfigError(
-            f"--on {folder}: no NAME_truth.npz there; give a motion capture file (.npz), or a folder of NAME_truth.npz "
+        raise DataError(
+            f"{folder}: no NAME_truth.npz there; give a motion capture file (.npz), or a folder of NAME_truth.npz "
             f"and NAME_CAMERA.mp4, see {_LAYOUT}"
         )
     return [view for truth in truths for view in _views_of(truth)]
@@ -96,13 +96,13 @@ def _views_of(path: Path) -> list[View]:
                 if path.with_name(f"{recording}_{camera}.mp4").is_file()
             ]
     except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ConfigError(f"{path} can't be read as triangulated truth ({error}); see {_LAYOUT}") from error
+        raise DataError(f"{path} can't be read as triangulated truth ({error}); see {_LAYOUT}") from error
     if not views:
-        raise ConfigError(f"{path}: none of its videos ({recording}_CAMERA.mp4) lies beside it")
+        raise DataError(f"{path}: none of its videos ({recording}_CAMERA.mp4) lies beside it")
     for view in views:
         shape = (len(view.frame_index), len(view.joints))
         if view.truth_m.shape != (*shape, 3) or view.valid.shape != shape or not set(_HIPS) <= set(view.joints):
-            raise ConfigError(
+            raise DataError(
                 f"{path}: joints of shape {view.truth_m.shape}, valid {view.valid.shape}, frames {shape[0]}, joints "
                 f"{', '.join(view.joints)} do not fit the layout; see {_LAYOUT}"
             )
@@ -152,7 +152,7 @@ def lift_view(view: View, detector: Detector, lifter: Lifter, focal_px: float | 
     return predicted
 
 
-def score(predicted: NDArray[np.floating], view: View) -> dict[str, Any]:
+def score(predicted: NDArray[np.floating], view: View) -> ViewFigures:
     """The figures of one view.
 
     Args:
@@ -187,13 +187,18 @@ def score(predicted: NDArray[np.floating], view: View) -> dict[str, Any]:
     }
 
 
-def average(scores: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+def average(scores: Sequence[ViewFigures]) -> AverageFigures:
     """Mean of the views' main figures; None if a view has none."""
-    result: dict[str, float | None] = {}
-    for key in ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm"):
-        values = [entry[key] for entry in scores]
-        result[key] = None if None in values else round(float(np.mean(values)), 2)
-    return result
+    return {
+        "p_mpjpe_mm": _mean([entry["p_mpjpe_mm"] for entry in scores]),
+        "s_mpjpe_mm": _mean([entry["s_mpjpe_mm"] for entry in scores]),
+        "jitter_mm": _mean([entry["jitter_mm"] for entry in scores]),
+    }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(float(np.mean(known)), 2) if len(known) == len(values) else None
 
 
 def clip_scale(predicted: F64, truth: F64) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.data.keypoint_noise import CLEAN, DETECTOR_LIKE, NoiseRecipe, add_noise
 from models.evaluation.clips import RATE_HZ, SeenClip
+from models.evaluation.figures import ConditionFigures
 from models.evaluation.lifting import lift_clip
 from models.evaluation.scores import Lifted, summary
 from pipeline.lift.base import Lifter
@@ -54,7 +55,7 @@ def judge(
     recipe: NoiseRecipe,
     progress: Callable[[int], Any] | None = None,
     known_focal: bool = False,
-) -> dict[str, Any]:
+) -> ConditionFigures:
     """The figures of one condition.
 
     Args:

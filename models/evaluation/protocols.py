@@ -42,7 +42,7 @@ class SequenceLifter(Protocol):
 
 @dataclass(frozen=True)
 class Scores:
-    """What a protocol gives.
+    """Mean errors and counts of a protocol.
 
     Attributes:
         by_metric: key of ``METRICS`` -> column -> mean error in mm; ``AVERAGE`` is the mean over the columns.

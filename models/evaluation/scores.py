@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.figures import GroupFigures, PoseFigures
 from models.evaluation.metrics import acceleration_error, bone_length_variation, mpjpe, mpjve, n_mpjpe, p_mpjpe
 from pipeline.skeletons import H36M_17
 
 F64 = NDArray[np.float64]
+Joints = NDArray[np.floating]
 
 _LEGS = ("pelvis", "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle")
 
@@ -36,7 +37,7 @@ class Lifted:
     truth_m: NDArray[np.floating]
 
 
-def summary(clips: Sequence[Lifted]) -> dict[str, Any]:
+def summary(clips: Sequence[Lifted]) -> PoseFigures:
     """The figures over all frames of all clips that have a pose; None where there is no such frame.
 
     Velocity and acceleration errors are per frame (and frame squared) of the clips' frame rate; they use runs of two
@@ -47,13 +48,13 @@ def summary(clips: Sequence[Lifted]) -> dict[str, Any]:
     truth = np.concatenate([clip.truth_m for clip in clips]).astype(np.float64)
     posed = np.asarray(np.isfinite(predicted).all((-1, -2)))
     predicted, truth = predicted[posed], truth[posed]
-    errors = {"mpjpe": mpjpe(predicted, truth), "p_mpjpe": p_mpjpe(predicted, truth)}
+    errors = mpjpe(predicted, truth), p_mpjpe(predicted, truth)
     per_joint = np.linalg.norm(predicted - truth, axis=-1)
     upper_p, truth_upper = predicted[:, UPPER_BODY], truth[:, UPPER_BODY]
     variation = [bone_length_variation(_posed(clip.predicted_m), H36M_17.bones) for clip in clips if _any(clip)]
     return {
-        "mpjpe_mm": _mm(errors["mpjpe"]),
-        "p_mpjpe_mm": _mm(errors["p_mpjpe"]),
+        "mpjpe_mm": _mm(errors[0]),
+        "p_mpjpe_mm": _mm(errors[1]),
         "n_mpjpe_mm": _mm(n_mpjpe(predicted, truth)),
         "mpjve_mm": _mm(_over(clips, mpjve)),
         "acceleration_error_mm": _mm(_over(clips, acceleration_error)),
@@ -61,27 +62,28 @@ def summary(clips: Sequence[Lifted]) -> dict[str, Any]:
         "upper_body_mpjpe_mm": _mm(mpjpe(upper_p, truth_upper)),
         "upper_body_p_mpjpe_mm": _mm(p_mpjpe(upper_p, truth_upper)),
         "per_joint_mm": {joint: _mm(per_joint[:, i]) for i, joint in enumerate(H36M_17.joints)},
-        "per_action": _by_label([clip.action for clip in clips], clips, posed, errors),
-        "per_subject": _by_label([clip.subject for clip in clips], clips, posed, errors),
+        "per_action": _by_label([clip.action for clip in clips], clips, posed, *errors),
+        "per_subject": _by_label([clip.subject for clip in clips], clips, posed, *errors),
         "frames": int(posed.sum()),
         "frames_without_pose": int((~posed).sum()),
     }
 
 
 def _by_label(
-    labels: Sequence[str], clips: Sequence[Lifted], posed: NDArray[np.bool_], errors: dict[str, F64]
-) -> dict[str, dict[str, float | int | None]]:
+    labels: Sequence[str], clips: Sequence[Lifted], posed: NDArray[np.bool_], mpjpe_m: F64, p_mpjpe_m: F64
+) -> dict[str, GroupFigures]:
     of_frame = np.repeat(np.array(labels), [len(clip.truth_m) for clip in clips])[posed]
     return {
         label: {
-            **{f"{name}_mm": _mm(values[of_frame == label]) for name, values in errors.items()},
+            "mpjpe_mm": _mm(mpjpe_m[of_frame == label]),
+            "p_mpjpe_mm": _mm(p_mpjpe_m[of_frame == label]),
             "frames": int((of_frame == label).sum()),
         }
         for label in sorted(set(labels))
     }
 
 
-def _over(clips: Iterable[Lifted], metric: Any) -> F64:
+def _over(clips: Iterable[Lifted], metric: Callable[[Joints, Joints], F64]) -> F64:
     """A metric of sequences over all clips, without the stretches that lack a pose."""
     values = np.concatenate([metric(clip.predicted_m, clip.truth_m) for clip in clips])
     finite: F64 = values[np.isfinite(values)]
@@ -89,7 +91,8 @@ def _over(clips: Iterable[Lifted], metric: Any) -> F64:
 
 
 def _posed(joints: NDArray[np.floating]) -> NDArray[np.floating]:
-    return joints[np.isfinite(joints).all((-1, -2))]
+    posed: NDArray[np.floating] = joints[np.isfinite(joints).all((-1, -2))]
+    return posed
 
 
 def _any(clip: Lifted) -> bool:

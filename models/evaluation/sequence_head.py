@@ -47,5 +47,5 @@ class SequenceHead:
             ModelError: the network has no full-sequence head, or gave values that are not finite.
         """
         at = self._spec.window - 1 - self._spec.lookahead
-        joints = self._lifter.sequences(windows)[:, at] if windows else []
+        joints = self._lifter.sequences(windows)[:, at]
         return [pose_of(window, points, settled=True) for window, points in zip(windows, joints, strict=True)]

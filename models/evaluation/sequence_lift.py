@@ -18,7 +18,7 @@ from models.exchange.checkpoints import load_official
 from models.exchange.export_onnx import load_trained
 from models.network.refine import Intrinsics, Refine, refined
 from models.network.strided_transformer import StridedTransformer
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import DataError, ModelError
 from pipeline.lift.network import normalisation_of
 from pipeline.runtime import Device, OnnxModel
 from pipeline.runtime.cards import LifterCard, read_card
@@ -59,7 +59,7 @@ def load_network(path: Path, device: Device, threads: int = 0) -> Network:
         ConfigError, ModelError, DeviceError: it can't be used; the message says why.
     """
     if not path.is_file():
-        raise ConfigError(f"model {path} does not exist; give an .onnx file with its card, a .pt or a .pth checkpoint")
+        raise DataError(f"model {path} does not exist; give an .onnx file with its card, a .pt or a .pth checkpoint")
     if path.suffix == ".onnx":
         card = read_card(path.with_suffix(".json"))
         if not isinstance(card, LifterCard):
@@ -104,9 +104,9 @@ class WholeSequences:
 
     def __init__(self, network: Network, skeleton: Skeleton, flip: bool = False, refine: Refine | None = None) -> None:
         if network.joints != len(skeleton):
-            raise ConfigError(f"{network.name} lifts {network.joints} joints, the data set has {len(skeleton)}")
+            raise DataError(f"{network.name} lifts {network.joints} joints, the data set has {len(skeleton)}")
         if refine is not None and (network.normalisation != "image" or refine.joints != network.joints):
-            raise ConfigError(f"the refine module does not belong to {network.name}; it needs a published network")
+            raise DataError(f"the refine module does not belong to {network.name}; it needs a published network")
         self.network, self.skeleton, self.flip, self.refine = network, skeleton, flip, refine
 
     def __call__(self, sequence: CameraSequence) -> F32:

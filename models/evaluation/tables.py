@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+
+from models.evaluation.figures import FootageFigures, FootageResult, MocapResult
 
 _MOCAP_COLUMNS = (
     ("mpjpe_mm", "MPJPE"),
@@ -21,39 +22,38 @@ _FOOTAGE_LEGEND = "mm; P: P-MPJPE, S: root-relative MPJPE after one scale per cl
 _JOINT_COLUMNS = 6
 
 
-def mocap_table(results: Sequence[dict[str, Any]]) -> str:
+def mocap_table(results: Sequence[MocapResult]) -> str:
     """One row per model and condition, then its look-aheads and qualities; mm."""
     rows = []
     for result in results:
-        name = result["model"]["name"]
-        for condition in result["protocol"]["conditions"]:
-            rows.append([name, condition, *_cells(result[condition], _MOCAP_COLUMNS)])
-        for entry in _entries(result):
-            rows.append([name, _at(entry), *_cells(entry, _MOCAP_COLUMNS)])
+        name = result.model["name"]
+        for condition, figures in result.conditions.items():
+            rows.append([name, condition, *_cells(figures, _MOCAP_COLUMNS)])
+        for label, figures in result.alternatives.labelled():
+            rows.append([name, label, *_cells(figures, _MOCAP_COLUMNS)])
     return _table(["model", "2D input", *(title for _, title in _MOCAP_COLUMNS)], rows)
 
 
-def footage_table(results: Sequence[dict[str, Any]]) -> str:
+def footage_table(results: Sequence[FootageResult]) -> str:
     """One row per model (and look-ahead, and quality), three columns per view; mm."""
-    views = list(results[0]["views"])
-    if len(views) > 1 and len({view.rpartition("_")[0] for view in views}) == 1:  # one recording: its cameras say all
+    views = list(results[0].figures["views"])
+    if len(views) > 1 and len({view.rpartition("_")[0] for view in views}) == 1:  # of one person: its cameras say all
         views = [view.rpartition("_")[2] for view in views]
     head = ["model", *(f"{view} {title}" for view in [*views, "average"] for _, title in _FOOTAGE_COLUMNS)]
     rows = []
     for result in results:
-        model = result["model"]
-        name = model if isinstance(model, str) else model["name"]
-        rows.append([name, *_footage_cells(result)])
-        for entry in _entries(result):
-            rows.append([f"{name}, {_at(entry)}", *_footage_cells(entry)])
+        name = result.model["name"]
+        rows.append([name, *_footage_cells(result.figures)])
+        for label, figures in result.alternatives.labelled():
+            rows.append([f"{name}, {label}", *_footage_cells(figures)])
     return f"{_table(head, rows)}\n{_FOOTAGE_LEGEND}"
 
 
-def details(result: dict[str, Any], condition: str) -> str:
+def details(result: MocapResult, condition: str) -> str:
     """Per joint and per action figures of one condition of one model."""
-    figures = result[condition]
+    figures = result.conditions[condition]
     joints = [f"{joint} {_cell(value)}" for joint, value in figures["per_joint_mm"].items()]
-    lines = [f"{result['model']['name']}, {condition}, MPJPE per joint (mm):"]
+    lines = [f"{result.model['name']}, {condition}, MPJPE per joint (mm):"]
     lines += ["  " + "  ".join(joints[i : i + _JOINT_COLUMNS]) for i in range(0, len(joints), _JOINT_COLUMNS)]
     rows = [
         [action, _cell(entry["mpjpe_mm"]), _cell(entry["p_mpjpe_mm"]), str(entry["frames"])]
@@ -62,30 +62,19 @@ def details(result: dict[str, Any], condition: str) -> str:
     return "\n".join([*lines, _table(["action", "MPJPE", "P-MPJPE", "frames"], rows)])
 
 
-def _entries(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Other ways to get poses from the same model."""
-    return [*result.get("lookaheads", ()), *result.get("qualities", ())]
-
-
-def _at(entry: dict[str, Any]) -> str:
-    if "quality" in entry:
-        return f"--quality {entry['quality']}, {entry['passes_per_frame']:.2f} passes per frame"
-    return f"{entry['head']} head, look-ahead {entry['lookahead']}"
-
-
-def _footage_cells(result: dict[str, Any]) -> list[str]:
-    parts = [*result["views"].values(), result["average"]]
+def _footage_cells(figures: FootageFigures) -> list[str]:
+    parts = [*figures["views"].values(), figures["average"]]
     return [cell for part in parts for cell in _cells(part, _FOOTAGE_COLUMNS)]
 
 
-def _cells(figures: dict[str, Any], columns: Iterable[tuple[str, str]]) -> list[str]:
+def _cells(figures: Mapping[str, object], columns: Iterable[tuple[str, str]]) -> list[str]:
     return [_cell(figures[key]) for key, _ in columns]
 
 
-def _cell(value: float | int | None) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.1f}"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,21 +2,23 @@
 
     python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --quality fast,best --json figures.json
     python -m benchmarks.bench_delay --data DATA --json delay.json
-    python -m models.exchange.card_figures weights/lift-27.json figures.json delay.json [more.json ...]
+    python app.py models card weights/lift-27.json figures.json delay.json [more.json ...]
 
-Only figures of the very weights that the card describes are taken, so a card never quotes another model's. Provisional
-poses of a live run may come from a second model: its name and weights are noted, and its card must lie beside this one.
+Only figures of the very weights that the card describes are taken, so a card never quotes another model's. Previews of
+a live run may come from a second model: its name and weights are noted, and its card must lie beside this one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.runtime.cards import read_card
+
+Json = dict[str, Any]
+"""An object of a JSON file; what is in it is looked for, not relied on."""
 
 _CONDITION_KEYS = (
     "mpjpe_mm",
@@ -30,22 +32,24 @@ _CONDITION_KEYS = (
 )
 _TIER_KEYS = (*_CONDITION_KEYS[:4], "s_mpjpe_mm", "jitter_mm")
 
+_PREVIEWED_BY = "provisional_by"  # as benchmarks/bench_delay.py writes it
+
 LIVE = "live, by tier and look-ahead"
 """Name of the figures of ``benchmarks/bench_delay.py`` in a card."""
 
 _VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
 
 
-def figures_for_card(result: dict[str, Any]) -> dict[str, Any]:
+def figures_for_card(result: Json) -> Json:
     """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
     if "mocap" in result or "footage" in result:  # of benchmarks/bench_delay.py: figures by tier
-        return _picked(result, ("provisional_by",)) | {
+        return _picked(result, (_PREVIEWED_BY,)) | {
             where: {tier: _picked(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
             for where, tiers in result.items()
             if where in ("mocap", "footage")
         }
     if "views" in result:
-        figures: dict[str, Any] = {
+        figures: Json = {
             "detector": result["detector"],
             **{view: _picked(scores, _VIEW_KEYS) for view, scores in result["views"].items()},
             "average": _picked(result["average"], _VIEW_KEYS),
@@ -70,56 +74,54 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
     """Write the figures of these files into the card; returns the names of the data sets that it has figures of.
 
     Raises:
-        ConfigError: a file holds no figures of this card's weights.
+        DataError: a file can't be read, or holds no figures of this card's weights.
         ModelError: the card is not valid.
     """
-    card = json.loads(card_path.read_text())
+    read_card(card_path)
+    card = _read(card_path)
     for path in figure_files:
-        data = json.loads(path.read_text())
+        data = _read(path)
         own = [r for r in data.get("results", [data]) if _weights_of(r) == card["sha256"]]
         if not own:
-            raise ConfigError(
+            raise DataError(
                 f"{path} has no figures of the weights {card['name']} (SHA-256 {card['sha256'][:12]}...); "
                 "run evaluate again with these weights"
             )
         if len({result.get("data", LIVE) for result in own}) < len(own):
-            raise ConfigError(
-                f"{path} has several results of {card['name']} for the same data; give files with one each"
-            )
+            raise DataError(f"{path} has several results of {card['name']} for the same data; give files with one each")
         for result in own:
-            _check_provisional(result, card_path, path)
+            _check_previewer(result, card_path, path)
             card["metrics"][result.get("data", LIVE)] = figures_for_card(result)
     card_path.write_text(json.dumps(card, indent=2) + "\n")
     read_card(card_path)
     return list(card["metrics"])
 
 
-def _check_provisional(result: dict[str, Any], card_path: Path, path: Path) -> None:
+def _read(path: Path) -> Json:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(
+            f"{path} can't be read as figures ({error}); give a file of 'app.py evaluate --json'"
+        ) from error
+    if not isinstance(data, dict):
+        raise DataError(f"{path} holds no JSON object; give a file of 'app.py evaluate --json'")
+    return data
+
+
+def _check_previewer(result: Json, card_path: Path, path: Path) -> None:
     """A second model's figures must be of its weights as they are now."""
-    by = result.get("provisional_by")
+    by = result.get(_PREVIEWED_BY)
     if by is not None and read_card(card_path.with_name(f"{by['name']}.json")).sha256 != by["sha256"]:
-        raise ConfigError(f"{path} has provisional poses of other weights of {by['name']}; run bench_delay again")
+        raise DataError(f"{path} has previews by other weights of {by['name']}; run bench_delay again")
 
 
-def _weights_of(result: dict[str, Any]) -> str | None:
+def _weights_of(result: Json) -> str | None:
     """SHA-256 of the weights that a result is of: ``evaluate`` and ``bench_delay`` have it in different places."""
     model = result.get("model")
     found = model.get("sha256") if isinstance(model, dict) else result.get("sha256")
     return None if found is None else str(found)
 
 
-def _picked(source: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def _picked(source: Json, keys: tuple[str, ...]) -> Json:
     return {key: source[key] for key in keys if key in source}
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Entry of ``python -m models.exchange.card_figures``."""
-    parser = argparse.ArgumentParser(prog="card_figures", description=__doc__.splitlines()[0])
-    parser.add_argument("card", type=Path, help="card of a lifter (.json)")
-    parser.add_argument("figures", type=Path, nargs="+", help="files written by 'app.py evaluate --json'")
-    options = parser.parse_args(arguments)
-    print(f"{options.card}: {', '.join(annotate(options.card, options.figures))}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,22 +1,16 @@
-"""Export a trained lifter to ONNX with its card, after numerical parity with PyTorch.
+"""Modules as ONNX files: a lifter's network and a refine module, kept only with numerical parity.
 
-    python -m models.exchange.export_onnx RUN/checkpoint.pt NAME --data DIR [--weights weights]
-
-The export counts only if ONNX Runtime gives the same poses as PyTorch on real windows at batch 1 and more: exporters
-have produced silently wrong graphs.
+An export counts only if ONNX Runtime gives the same poses as PyTorch at batch 1 and more: exporters have produced
+silently wrong graphs.
 
 Matrices are rounded to float16 first and stored so (not the embedding, which the exporter folds its batch norm into),
-which halves the file; ONNX Runtime casts them to float32 once, when it loads the file. The card's figures are those of
-the rounded network.
+which halves the file; ONNX Runtime casts them to float32 once, when it loads the file.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import pickle
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -26,32 +20,31 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from models.data.batches import Batch
-from models.data.mocap import STATURE_M, Mocap, load_mocap
-from models.network.strided_transformer import Architecture, StridedTransformer
-from models.training.validation import validate, validation_windows
-from models.training.warm_start import stage_of
-from pipeline.errors import ConfigError, ModelError
-from pipeline.runtime.cards import WEIGHTS_DIR, file_sha256, read_card
-from pipeline.skeletons import H36M_17
+from models.network.refine import Refine
+from models.network.strided_transformer import StridedTransformer
+from models.training.checkpoint import LifterState, architecture_in, read_lifter
+from pipeline.errors import DataError, ModelError
 
 OPSET = 18
 PARITY_LIMIT_M = 1e-4
 _HALF_FROM_VALUES = 1024  # what is smaller is not worth a node
 
+Parity = dict[str, float]
+"""'max_abs_m_batch_N' -> largest difference between ONNX Runtime and PyTorch in metres."""
 
-def load_trained(checkpoint: Path) -> tuple[StridedTransformer, dict[str, Any]]:
-    """The averaged network of a training checkpoint, in eval mode, and the checkpoint's own data.
+
+def load_trained(checkpoint: Path) -> tuple[StridedTransformer, LifterState]:
+    """The averaged network of a training checkpoint, in eval mode, and the checkpoint.
 
     Raises:
-        ConfigError: no checkpoint of ours.
+        DataError: no checkpoint of ours.
     """
+    state = read_lifter(checkpoint)
+    network = StridedTransformer(architecture_in(state, checkpoint))
     try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        network = StridedTransformer(Architecture.from_dict(state["architecture"]))
         network.load_state_dict(state["average"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ConfigError(f"{checkpoint} is not a checkpoint of models.training.train: {error}") from error
+    except RuntimeError as error:
+        raise DataError(f"{checkpoint} is not a checkpoint of 'app.py train': {error}") from error
     return network.eval(), state
 
 
@@ -123,7 +116,7 @@ def _strip_origin(model: onnx.ModelProto) -> None:
         part.ClearField("metadata_props")
 
 
-def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> dict[str, float]:
+def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> Parity:
     """Largest difference between ONNX Runtime and PyTorch in metres, at batch 1 and at the batch given.
 
     Raises:
@@ -139,98 +132,74 @@ def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float3
         result[f"max_abs_m_batch_{batch}"] = max(
             float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got, strict=True)
         )
-    worst = max(result.values())
-    if not worst <= PARITY_LIMIT_M:
-        raise ModelError(f"the export of {path.name} differs from PyTorch by {worst:.2e} m; it was not kept")
-    return result
+    return _accepted(result, path)
 
 
-def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> dict[str, float]:
+def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> Parity:
     """Export to ``path`` and keep the file only if it has parity on these windows; returns what ``parity`` measured.
 
     Raises:
         ModelError: it has none; a file that was there before stays.
     """
+
+    def write(temporary: Path) -> Parity:
+        export(network, temporary)
+        return parity(network, temporary, keypoints)
+
+    return _kept_if_right(write, path)
+
+
+class _Joined(nn.Module):
+    """A refine module with both poses in one input [N, J, 6]."""
+
+    def __init__(self, refine: Refine) -> None:
+        super().__init__()
+        self.refine = refine
+
+    def forward(self, poses: Tensor) -> Tensor:
+        refined: Tensor = self.refine(poses[..., :3], poses[..., 3:])
+        return refined
+
+
+def export_refine(refine: Refine, path: Path) -> Parity:
+    """Write a refine module as ONNX (input ``poses`` [N, J, 6]: lifted, on rays; output ``refined`` [N, J, 3]).
+
+    Its matrices are rounded to float16 first.
+
+    Raises:
+        ModelError: ONNX Runtime gives other poses; a file that was there before stays.
+    """
+    round_matrices(refine)
+    joined = _Joined(refine).eval()
+    poses = torch.from_numpy(np.random.default_rng(0).normal(0, 0.4, (32, refine.joints, 6)).astype(np.float32))
+
+    def write(temporary: Path) -> Parity:
+        write_onnx(joined, poses[:2], temporary, "poses", ["refined"])
+        session = ort.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+        result = {}
+        for part in (poses[:1], poses):
+            with torch.no_grad():
+                expected = joined(part).numpy()
+            got = session.run(None, {"poses": part.numpy()})[0]
+            result[f"max_abs_m_batch_{len(part)}"] = float(np.abs(got - expected).max())
+        return _accepted(result, temporary)
+
+    return _kept_if_right(write, path)
+
+
+def _kept_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
+    """Let ``write`` make and compare a file; it takes the place of ``path`` only if that raises nothing."""
     temporary = path.with_suffix(".part")
     try:
-        export(network, temporary)
-        measured = parity(network, temporary, keypoints)
+        measured = write(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return measured
 
 
-def make_card(
-    name: str,
-    path: Path,
-    network: StridedTransformer,
-    state: dict[str, Any],
-    train: Mocap,
-    windows: Batch,
-    measured: dict[str, float],
-) -> dict[str, Any]:
-    """The card of an exported lifter; its metrics are measured here, on the held-out people."""
-    arch, target = network.arch, state["recipe"]["target"]
-    metrics = validate(network, windows, target)
-    return {
-        "name": name,
-        "kind": "lifter",
-        "file": path.name,
-        "sha256": file_sha256(path),
-        "opset": OPSET,
-        "description": f"Strided Transformer, {arch.window} frames, look-ahead {arch.window - 1 - target}",
-        "licence": "Apache-2.0",
-        "source": "trained by this project (python -m models.training.train)",
-        "architecture": arch.to_dict(),
-        "window": arch.window,
-        "lookahead": arch.window - 1 - target,
-        "joints_in": f"{H36M_17.name} from coco17 keypoints, (x, y, confidence)",
-        "joints_out": f"{H36M_17.name}, metres, root-relative, view axes, body of {STATURE_M:.2f} m",
-        "normalisation": "person-view",
-        "input_rates_hz": [15, 60],
-        "training": {**stage_of(state), "stages_before": state.get("stages_before", [])},
-        "training_data": sources(train),
-        "metrics": {"held-out people of the motion capture, detector-like 2D, random cameras": metrics},
-        "parity": measured,
-    }
-
-
-def sources(mocap: Mocap) -> list[dict[str, Any]]:
-    """What cards say of the motion capture that was trained on, by licence."""
-    minutes = np.diff(mocap.starts) / mocap.fps / 60
-    return [
-        {
-            "licence": str(licence),
-            "clips": int((mocap.licence == licence).sum()),
-            "minutes": round(float(minutes[mocap.licence == licence].sum()), 1),
-            "people": len(np.unique(mocap.subjects[mocap.licence == licence])),
-        }
-        for licence in np.unique(mocap.licence)
-    ]
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Entry of ``python -m models.exchange.export_onnx``."""
-    parser = argparse.ArgumentParser(prog="export_onnx", description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("name", help="name of the model, as in lift-27")
-    parser.add_argument("--data", type=Path, required=True, help="folder with train.npz and val.npz")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS_DIR, help="folder to write to")
-    options = parser.parse_args(arguments)
-    network, state = load_trained(options.checkpoint)
-    round_matrices(network)
-    train, val = load_mocap(options.data / "train.npz"), load_mocap(options.data / "val.npz")
-    windows = validation_windows(val, network.arch.window, state["recipe"]["target"])
-    path = options.weights / f"{options.name}.onnx"
-    measured = export_checked(network, path, windows.keypoints[:32])
-    card = path.with_suffix(".json")
-    card.write_text(
-        json.dumps(make_card(options.name, path, network, state, train, windows, measured), indent=2) + "\n"
-    )
-    read_card(card)
-    print(json.dumps({"card": str(card), "parity": measured}))
-
-
-if __name__ == "__main__":
-    main()
+def _accepted(measured: Parity, path: Path) -> Parity:
+    worst = max(measured.values())
+    if not worst <= PARITY_LIMIT_M:
+        raise ModelError(f"the export of {path.stem} differs from PyTorch by {worst:.2e} m; it was not kept")
+    return measured

@@ -8,15 +8,16 @@ convolution; dropout is gone.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from models.network.strided_transformer import Architecture, StridedTransformer
-from pipeline.errors import ConfigError
-from pipeline.runtime.cards import read_card
+from models.network.strided_transformer import Architecture, ArchitectureFields, StridedTransformer
+from pipeline.errors import DataError
+from pipeline.runtime.cards import LifterCard, read_card
 
 
 def network_of(path: Path, keypoints: Tensor) -> StridedTransformer:
@@ -28,11 +29,13 @@ def network_of(path: Path, keypoints: Tensor) -> StridedTransformer:
             measured on them, so that the network does the same in training mode as in use.
 
     Raises:
-        ConfigError: the file is no export of ours.
+        DataError: the file is no export of ours.
         ModelError: it has no valid card.
     """
     card = read_card(path.with_suffix(".json"))
-    network = StridedTransformer(Architecture.from_dict(card.data["architecture"]))
+    if not isinstance(card, LifterCard):
+        raise DataError(f"{path} is a {card.kind}; only a lifter can be trained on")
+    network = StridedTransformer(Architecture.from_dict(cast(ArchitectureFields, card.architecture)))
     graph = onnx.load(str(path)).graph
     stored = {entry.name: torch.from_numpy(numpy_helper.to_array(entry).copy()) for entry in graph.initializer}
     casts = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
@@ -42,13 +45,13 @@ def network_of(path: Path, keypoints: Tensor) -> StridedTransformer:
     used = [stored[node.input[1]] for node in graph.node if node.op_type == "MatMul" and node.input[1] in stored]
     matrices = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     if len(used) != len(matrices):
-        raise ConfigError(f"{path} has {len(used)} matrices, its card's architecture has {len(matrices)}")
+        raise DataError(f"{path} has {len(used)} matrices, its card's architecture has {len(matrices)}")
     found |= {f"{name}.weight": matrix.T.contiguous() for name, matrix in zip(matrices, used, strict=True)}
     folded = ("embed.1.", "sequence_head.0.num_batches", "frame_head.0.num_batches")
     missing = [name for name in own if name not in found and not name.startswith(folded)]
     wrong = [name for name in found if found[name].shape != own[name].shape]
     if missing or wrong:
-        raise ConfigError(f"{path} does not fit its card's architecture: {', '.join((missing + wrong)[:5])}")
+        raise DataError(f"{path} does not fit its card's architecture: {', '.join((missing + wrong)[:5])}")
     network.load_state_dict({**own, **found})
     _unfold(network, keypoints)
     return network

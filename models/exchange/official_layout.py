@@ -14,13 +14,12 @@ the heads are 8 as in the published code.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from models.network.refine import Refine
 from models.network.strided_transformer import STRIDES, Architecture, StridedTransformer
+from models.training.checkpoint import describe
 from pipeline.errors import ModelError
 
 HEADS = 8
@@ -172,11 +171,3 @@ def _shape(state: dict[str, Tensor], name: str, dimensions: int) -> tuple[int, .
 
 def _count(state: dict[str, Tensor], prefix: str) -> int:
     return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})
-
-
-def describe(state: Any) -> str:
-    """What a file holds, in a few words."""
-    if not isinstance(state, dict):
-        return f"a {type(state).__name__}"
-    names = [str(name) for name in state]
-    return f"{len(names)} entries: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"

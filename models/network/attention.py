@@ -59,10 +59,11 @@ class SelfAttention(nn.Module):
         # [3, B, heads, T, D / heads]
         qkv = self.qkv(x).reshape(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         mixed = self._strided(qkv) if self.strided else self._attend(qkv)
-        return self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return out
 
     def _strided(self, qkv: Tensor) -> Tensor:
-        blocks = qkv.unflatten(3, (qkv.shape[3] // self.block, self.block))  # [3, B, heads, T / l, l, d]
+        blocks = torch.unflatten(qkv, 3, (qkv.shape[3] // self.block, self.block))  # [3, B, heads, T / l, l, d]
         near, far = blocks.chunk(2, 2)
         local = self._attend(near)
         apart = self._attend(far.transpose(3, 4)).transpose(2, 3)
@@ -74,4 +75,5 @@ class SelfAttention(nn.Module):
         # scaled, not the scores, which are more numbers.
         query, key, value = qkv.unbind(0)
         weights = torch.softmax(query / math.sqrt(query.shape[-1]) @ key.transpose(-2, -1), -1)
-        return self.dropout(weights) @ value
+        mixed: Tensor = self.dropout(weights) @ value
+        return mixed

@@ -8,7 +8,8 @@ from torch import Tensor
 
 def mpjpe(predicted: Tensor, truth: Tensor) -> Tensor:
     """Mean per-joint position error over all axes but the last; both [..., J, 3], same unit out."""
-    return torch.linalg.vector_norm(predicted - truth, dim=-1).mean()
+    error: Tensor = torch.linalg.vector_norm(predicted - truth, dim=-1).mean()
+    return error
 
 
 def frame_weights(window: int, target: int, floor: float = 0.25) -> Tensor:
@@ -24,7 +25,7 @@ def frame_weights(window: int, target: int, floor: float = 0.25) -> Tensor:
 
 def sequence_mpjpe(predicted: Tensor, truth: Tensor, alpha: Tensor | None = None) -> Tensor:
     """MPJPE of [B, T, J, 3] sequences, frames weighted by ``alpha`` [T] where given."""
-    error = torch.linalg.vector_norm(predicted - truth, dim=-1).mean((0, 2))
+    error: Tensor = torch.linalg.vector_norm(predicted - truth, dim=-1).mean((0, 2))
     return error.mean() if alpha is None else (alpha * error).mean()
 
 

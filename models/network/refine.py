@@ -9,7 +9,7 @@ Depth is the network's.
 The second pose needs the distance of the pelvis from the camera. In the published training and tables it is the true
 one, as in ``refined`` here; what runs without a truth fits it (``pipeline.lift.rays``). The module is trained after the
 network, together with it at a small learning rate (published: 1e-5), with the MPJPE of the refined pose as the only
-loss: ``models/training/train_refine.py``.
+loss: ``models/training/refine.py``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-
-HIDDEN = 1024
-"""Published width of the hidden layer."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +38,11 @@ class Refine(nn.Module):
 
     Args:
         joints: J.
-        hidden: width of the hidden layer.
+        hidden: width of the hidden layer (1024 in the published code).
         dropout: after the hidden layer (0.5 in the published code).
     """
 
-    def __init__(self, joints: int = 17, hidden: int = HIDDEN, dropout: float = 0.5) -> None:
+    def __init__(self, joints: int = 17, hidden: int = 1024, dropout: float = 0.5) -> None:
         super().__init__()
         self.joints = joints
         self.blend = nn.Sequential(
@@ -87,4 +84,5 @@ def pose_on_rays(keypoints: Tensor, depth: Tensor, root_depth: Tensor, camera: I
 
 def refined(refine: Refine, lifted: Tensor, keypoints: Tensor, root_depth: Tensor, camera: Intrinsics) -> Tensor:
     """The network's pose [B, J, 3] of the target frame after refinement; see ``pose_on_rays`` for the rest."""
-    return refine(lifted, pose_on_rays(keypoints, lifted[..., 2], root_depth, camera))
+    pose: Tensor = refine(lifted, pose_on_rays(keypoints, lifted[..., 2], root_depth, camera))
+    return pose

@@ -15,7 +15,7 @@ meets all others by attention and convolution: which frame it describes is a cho
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,22 @@ from models.network.attention import SelfAttention
 
 STRIDES: dict[int, tuple[int, ...]] = {27: (3, 3, 3), 81: (3, 3, 9), 243: (3, 9, 9), 351: (3, 9, 13)}
 """Published strides per window length."""
+
+
+class ArchitectureFields(TypedDict, total=False):
+    """``Architecture`` as it is stored in checkpoints and cards; the first ones had fewer fields."""
+
+    window: int
+    joints: int
+    channels: int
+    d_model: int
+    d_hidden: int
+    heads: int
+    vanilla_layers: int
+    strides: list[int]
+    vanilla_attention: str
+    strided_attention: str
+    official_layer_norm: bool
 
 
 @dataclass(frozen=True)
@@ -63,15 +79,22 @@ class Architecture:
             product *= stride
         if product != self.window:
             raise ValueError(f"strides {self.strides} multiply to {product}, not to the window {self.window}")
+        halves = 2 if "strided" in (self.vanilla_attention, self.strided_attention) else 1
+        if self.heads < 1 or self.d_model % self.heads or self.heads % halves:
+            raise ValueError(f"{self.heads} heads do not divide {self.d_model} channels (strided: two equal groups)")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ArchitectureFields:
         """JSON-ready form."""
-        return {**asdict(self), "strides": list(self.strides)}
+        return cast(ArchitectureFields, {**asdict(self), "strides": list(self.strides)})
 
     @staticmethod
-    def from_dict(options: dict[str, Any]) -> Architecture:
-        """Inverse of ``to_dict``."""
-        return Architecture(**{**options, "strides": tuple(options.get("strides", ()))})
+    def from_dict(fields: ArchitectureFields) -> Architecture:
+        """Inverse of ``to_dict``; what is missing has its default.
+
+        Raises:
+            TypeError, ValueError: there is no such network.
+        """
+        return Architecture(**{**fields, "strides": tuple(fields.get("strides", ()))})  # type: ignore[arg-type]  # mypy joins the values
 
 
 class OfficialLayerNorm(nn.Module):
@@ -136,7 +159,8 @@ class StridedLayer(nn.Module):
         x = x + self.dropout(self.attention(self.attention_norm(x)))
         hidden = torch.relu(self.expand(self.forward_norm(x).transpose(1, 2)))
         out = self.reduce(self.dropout(hidden)).transpose(1, 2)
-        return x[:, :: self.stride] + self.dropout(out)
+        reduced: Tensor = x[:, :: self.stride] + self.dropout(out)
+        return reduced
 
 
 class StridedTransformer(nn.Module):

@@ -1,6 +1,6 @@
 """Training with several processes: plain DistributedDataParallel, started by torchrun.
 
-    torchrun --nproc-per-node 2 -m models.training.train --data DIR --out RUN [options]
+    torchrun --nproc-per-node 2 app.py train --data DIR --out RUN [options]
 
 ``--batch`` stays the number of windows per optimiser step: every process takes its part of the same batch, so the run
 sees the data, and up to rounding has the losses and weights, of a run with one process. Gradients are averaged by
@@ -21,10 +21,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DeviceError
 
 CPU = torch.device("cpu")
-_TORCHRUN = "torchrun --nproc-per-node N -m models.training.train ..."
+_TORCHRUN = "torchrun --nproc-per-node N app.py train ..."
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,14 @@ class Processes:
             ConfigError: the batch can't be shared evenly; means over unequal parts would not be the mean of all.
         """
         if batch % self.size:
-            raise ConfigError(f"--batch {batch} can't be shared evenly by {self.size} processes; use a multiple of it")
+            raise ConfigError(
+                "--batch", batch, f"can't be shared evenly by {self.size} processes; use a multiple of it"
+            )
         share = batch // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """What to call instead of ``network`` in training; its parameters and state dictionary stay.
+        """The module to call instead of ``network`` in training; its parameters and state dictionary stay.
 
         With several processes its batch norms are replaced in place. Every process must make the same calls from here
         on.
@@ -98,7 +100,7 @@ def joined() -> Iterator[Processes]:
     device = CPU
     if torch.cuda.is_available():
         if local >= torch.cuda.device_count():
-            raise ConfigError(f"process {local} of this machine has no GPU; there are {torch.cuda.device_count()}")
+            raise DeviceError(f"process {local} of this machine has no GPU; there are {torch.cuda.device_count()}")
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")  # TF32: ten bits of a product's factors are enough to train with
@@ -107,7 +109,7 @@ def joined() -> Iterator[Processes]:
         return
     missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
-        raise ConfigError(f"WORLD_SIZE is {size}, but {', '.join(missing)} not set; start with: {_TORCHRUN}")
+        raise ConfigError("WORLD_SIZE", size, f"is set, but not {', '.join(missing)}; start with: {_TORCHRUN}")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Processes(dist.get_rank(), size, device)
@@ -131,6 +133,11 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
+def _sum_over_processes(value: Tensor) -> Tensor:
+    total: Tensor = _SumOverProcesses.apply(value)  # type: ignore[no-untyped-call]  # PyTorch does not annotate it
+    return total
+
+
 class SyncedBatchNorm(nn.BatchNorm1d):
     """``BatchNorm1d`` with the statistics of the batches of all processes, which must have one size.
 
@@ -143,12 +150,13 @@ class SyncedBatchNorm(nn.BatchNorm1d):
         size = dist.get_world_size()
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
-        mean = _SumOverProcesses.apply(x.mean(axes)) / size
+        mean = _sum_over_processes(x.mean(axes)) / size
         centred = x - mean.view(shape)
-        variance = _SumOverProcesses.apply((centred * centred).mean(axes)) / size
+        variance = _sum_over_processes((centred * centred).mean(axes)) / size
         self._follow(mean.detach(), variance.detach(), size * x.numel() // x.shape[1])
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale.view(shape) + self.bias.view(shape)
+        normed: Tensor = centred * scale.view(shape) + self.bias.view(shape)
+        return normed
 
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Running statistics as ``BatchNorm1d`` keeps them, with the unbiased variance of ``count`` values."""

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from models.data.arrays import Random
-from models.data.batches import Batch, make_batch
+from models.data.batches import KNOWN_FOCAL, Batch, make_batch
 from models.data.keypoint_noise import TRAINING, NoiseRecipe
 from models.data.mocap import WindowSampler, every_nth_frame, load_mocap
 from models.data.torch_random import TorchRandom
 
-Pair = tuple[Tensor, Tensor]
-"""Keypoints and truth."""
+Tensors = tuple[Tensor, ...]
+"""A batch: keypoints and truth, and what else a stage needs; the first axis of all is the batch."""
 
 # Drop-outs are counted in frames: where frames are far apart, they would last for whole windows.
 SPARSE_NOISE = replace(TRAINING, joint_dropout=0.15, frame_dropout=0.02, sparse=0.0)
@@ -32,7 +32,7 @@ _AHEAD = 8  # batches that wait for the training
 _POLL_S = 0.2
 
 
-class Batches(IterableDataset[Pair]):
+class Batches(IterableDataset[Tensors]):
     """Endless training batches (keypoints [B, T, J, C], truth [B, T, J, 3] in metres).
 
     Each is made from its own number, so that resuming repeats nothing.
@@ -45,6 +45,7 @@ class Batches(IterableDataset[Pair]):
         part: what is given out of every batch; all of it is made, so that the data do not depend on how it is shared.
         as_captured: share of windows whose motion is not changed.
         lower_body: share of windows without legs.
+        known: share of the cameras whose focal length is known within a few percent.
         device: a GPU that makes the batches, some at once; None: NumPy. The two give different numbers.
     """
 
@@ -60,39 +61,38 @@ class Batches(IterableDataset[Pair]):
         part: slice = slice(None),
         as_captured: float = 0.4,
         lower_body: float = TRAINING.lower_body,
+        known: float = KNOWN_FOCAL,
         device: torch.device | None = None,
     ) -> None:
         self.data, self.batch, self.window, self.target, self.every = data, batch, window, target, every
         self.seed, self.first, self.part, self.device = seed, first, part, device
-        self.as_captured, self.lower_body = as_captured, lower_body
+        self.as_captured, self.lower_body, self.known = as_captured, lower_body, known
         self.at_once = 1 if device is None else max(1, _FRAMES_AT_ONCE // (batch * window))
 
     def sampler(self) -> WindowSampler:
-        """Where windows come from."""
+        """The source of the windows."""
         mocap = load_mocap(self.data / "train.npz")
         return every_nth_frame(mocap, self.window, self.target, self.every, self.device)
 
     @property
     def noise(self) -> NoiseRecipe:
-        """What is done to the keypoints."""
+        """The disturbance of the keypoints."""
         return replace(TRAINING if self.every == 1 else SPARSE_NOISE, lower_body=self.lower_body)
 
-    def pairs(self, batch: Batch) -> Pair:
-        """What the network gets and should give."""
+    def tensors(self, batch: Batch) -> Tensors:
+        """Input and output of the network."""
         return torch.as_tensor(batch.keypoints), torch.as_tensor(batch.truth_m)
 
-    def __iter__(self) -> Iterator[Pair]:
-        if self.device is None:
-            torch.set_num_threads(1)  # in a worker process
+    def __iter__(self) -> Iterator[Tensors]:
         sampler, noise = self.sampler(), self.noise
         group, skip = divmod(self.first, self.at_once)
         while True:
-            made = make_batch(sampler, self._random(group), self.batch * self.at_once, noise, self.as_captured)
-            keypoints, truth = self.pairs(made)
-            size = len(keypoints) // self.at_once
+            windows = self.batch * self.at_once
+            made = self.tensors(make_batch(sampler, self._random(group), windows, noise, self.as_captured, self.known))
+            size = len(made[0]) // self.at_once
             for number in range(skip, self.at_once):
                 own = slice(number * size, (number + 1) * size)
-                yield keypoints[own][self.part], truth[own][self.part]
+                yield tuple(tensor[own][self.part] for tensor in made)
             group, skip = group + 1, 0
 
     def _random(self, group: int) -> Random:
@@ -133,35 +133,43 @@ class Frames(Batches):
         )
 
     def sampler(self) -> WindowSampler:
-        """Where windows come from."""
+        """The source of the frames."""
         mocap = load_mocap(self.data / "train.npz")
         return WindowSampler(mocap, self.window, self.target, self._RATES_HZ, self._RATES_HZ, self.device)
 
     @property
     def noise(self) -> NoiseRecipe:
-        """What is done to the keypoints."""
+        """The disturbance of the keypoints."""
         return replace(_FRAME_NOISE, lower_body=self.lower_body)
 
-    def pairs(self, batch: Batch) -> Pair:
+    def tensors(self, batch: Batch) -> Tensors:
         """Windows taken apart."""
-        keypoints, truth = super().pairs(batch)
-        return keypoints.flatten(0, 1), truth.flatten(0, 1)
+        return tuple(tensor.flatten(0, 1) for tensor in super().tensors(batch))
 
 
-def feed(batches: Batches) -> Iterator[Pair]:
+class RefineBatches(Batches):
+    """Endless batches with, third, the scale [B] of each window's view, see ``models.data.batches.Batch``."""
+
+    def tensors(self, batch: Batch) -> Tensors:
+        """Input and output of the network, and the scale."""
+        return *super().tensors(batch), torch.as_tensor(batch.scale)
+
+
+def feed(batches: Batches) -> Iterator[Tensors]:
     """The batches, made while the training works on the ones before."""
     if batches.device is None:
-        return iter(DataLoader(batches, batch_size=None, num_workers=1))
+        # A generator of its own: the training's random numbers do not depend on how often it was resumed.
+        return iter(DataLoader(batches, batch_size=None, num_workers=1, generator=torch.Generator()))
     return _made_on_gpu(batches, batches.device) if batches.device.type == "cuda" else iter(batches)
 
 
-def _made_on_gpu(batches: Batches, device: torch.device) -> Iterator[Pair]:
+def _made_on_gpu(batches: Batches, device: torch.device) -> Iterator[Tensors]:
     """Batches from a thread with a stream of its own, so that neither waits for the other's work."""
-    stream = torch.cuda.Stream(device)
-    ready: queue.Queue[tuple[Pair, torch.cuda.Event] | BaseException] = queue.Queue(_AHEAD)
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # PyTorch does not annotate it
+    ready: queue.Queue[tuple[Tensors, torch.cuda.Event] | BaseException] = queue.Queue(_AHEAD)
     ended = threading.Event()
 
-    def put(item: tuple[Pair, torch.cuda.Event] | BaseException) -> None:
+    def put(item: tuple[Tensors, torch.cuda.Event] | BaseException) -> None:
         while not ended.is_set():
             try:
                 return ready.put(item, timeout=_POLL_S)
@@ -171,10 +179,10 @@ def _made_on_gpu(batches: Batches, device: torch.device) -> Iterator[Pair]:
     def make() -> None:
         try:
             with torch.cuda.device(device), torch.cuda.stream(stream), torch.no_grad():
-                for pair in batches:
+                for batch in batches:
                     if ended.is_set():
                         return
-                    put((pair, stream.record_event()))
+                    put((batch, stream.record_event()))
         except BaseException as error:  # goes on where the batches are used
             put(error)
 
@@ -185,12 +193,12 @@ def _made_on_gpu(batches: Batches, device: torch.device) -> Iterator[Pair]:
             item = ready.get()
             if isinstance(item, BaseException):
                 raise item
-            pair, made = item
+            batch, made = item
             current = torch.cuda.current_stream(device)
             current.wait_event(made)
-            for tensor in pair:
+            for tensor in batch:
                 tensor.record_stream(current)  # its memory is not free before the training has used it
-            yield pair
+            yield batch
     finally:
         ended.set()
         thread.join()

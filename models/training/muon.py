@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonalised(matrices: Tensor) -> Tensor:
     """Matrices [N, R, C] with their singular values brought near 1 (0.7 to 1.2), singular vectors kept."""
     wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.transpose(1, 2)
-    x = wide / wide.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
+    x: Tensor = wide / wide.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     for _ in range(_ITERATIONS):
         gram = x @ x.transpose(1, 2)
         x = _A * x + (_B * gram + _C * gram @ gram) @ x

@@ -7,18 +7,17 @@ layer keeps the function: what is new in it does not count yet (Chen et al., "Ne
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from models.exchange.from_onnx import network_of
-from models.network.strided_transformer import Architecture, StridedTransformer
-from pipeline.errors import ConfigError
-from pipeline.runtime.cards import read_card
+from models.network.strided_transformer import Architecture, ArchitectureFields, StridedTransformer
+from models.training.checkpoint import StageRecord, architecture_in, read_lifter, record_of
+from pipeline.errors import ConfigError, DataError
+from pipeline.runtime.cards import LifterCard, read_card
 
 
 def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[[], Tensor]) -> list[str]:
@@ -36,14 +35,15 @@ def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[
     Raises:
         ConfigError: no checkpoint of ours, or of other widths.
     """
-    theirs, stored = _read(checkpoint, windows)
+    theirs, stored = _weights(checkpoint, windows)
     ours = network.arch
     for name in ("joints", "channels", "d_model", "d_hidden", "heads"):
         wider = name == "d_hidden" and ours.d_hidden > theirs.d_hidden
         if getattr(ours, name) != getattr(theirs, name) and not wider:
             raise ConfigError(
-                f"--start-from {checkpoint} has {name} {getattr(theirs, name)}, this network {getattr(ours, name)}; "
-                "they must agree"
+                "--start-from",
+                checkpoint,
+                f"has {name} {getattr(theirs, name)}, this network {getattr(ours, name)}; they must agree",
             )
     own = network.state_dict()
     taken = {name: _fitted(name, stored[name], value) for name, value in own.items() if name in stored}
@@ -51,60 +51,47 @@ def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[
     return sorted(own.keys() - taken.keys())
 
 
-def _read(checkpoint: Path, windows: Callable[[], Tensor]) -> tuple[Architecture, dict[str, Tensor]]:
+def _weights(checkpoint: Path, windows: Callable[[], Tensor]) -> tuple[Architecture, dict[str, Tensor]]:
     if checkpoint.suffix == ".onnx":
         exported = network_of(checkpoint, windows())
         return exported.arch, exported.state_dict()
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        return Architecture.from_dict(state["architecture"]), state["average"]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.training.train: {error}") from error
+    state = read_lifter(checkpoint)
+    return architecture_in(state, checkpoint), state["average"]
 
 
 def read_architecture(checkpoint: Path) -> tuple[Architecture, int]:
     """The network of a checkpoint or export that ``start_from`` can read, and its target frame.
 
     Raises:
-        ConfigError: no checkpoint of ours.
+        DataError: no checkpoint of ours.
         ModelError: an export without a valid card.
     """
     if checkpoint.suffix == ".onnx":
-        card = read_card(checkpoint.with_suffix(".json")).data
-        return Architecture.from_dict(card["architecture"]), card["window"] - 1 - card["lookahead"]
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        return Architecture.from_dict(state["architecture"]), int(state["recipe"]["target"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ConfigError(f"{checkpoint} is not a checkpoint of models.training.train: {error}") from error
+        card = _lifter_card(checkpoint)
+        return Architecture.from_dict(cast(ArchitectureFields, card.architecture)), card.window - 1 - card.lookahead
+    state = read_lifter(checkpoint)
+    return architecture_in(state, checkpoint), state["recipe"]["target"]
 
 
-def stages_of(checkpoint: Path) -> list[dict[str, Any]]:
+def stages_of(checkpoint: Path) -> list[StageRecord]:
     """How the weights of a checkpoint that ``start_from`` can read came about: recipes of all stages, in order.
 
     Raises:
-        ConfigError: no checkpoint of ours.
+        DataError: no checkpoint of ours.
     """
     if checkpoint.suffix == ".onnx":
-        card = read_card(checkpoint.with_suffix(".json")).data
-        training = dict(card.get("training", {}))
-        return [*training.pop("stages_before", []), {"window": card["window"], **training}]
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        return [*state.get("stages_before", []), stage_of(state)]
-    except (OSError, RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise ConfigError(f"--start-from {checkpoint} is not a checkpoint of models.training.train: {error}") from error
+        card = _lifter_card(checkpoint)
+        training = dict(card.training)
+        return [*training.pop("stages_before", []), {"window": card.window, **training}]
+    state = read_lifter(checkpoint)
+    return [*state.get("stages_before", []), record_of(state)]
 
 
-def stage_of(state: dict[str, Any]) -> dict[str, Any]:
-    """The stage that a checkpoint's state is of: its recipe, and how far it came."""
-    return {
-        **({"what": state["what"]} if "what" in state else {}),
-        "window": state["architecture"]["window"],
-        **state["recipe"],
-        "steps_done": state["step"],
-        "minutes": round(state["seconds"] / 60, 1),
-    }
+def _lifter_card(export: Path) -> LifterCard:
+    card = read_card(export.with_suffix(".json"))
+    if not isinstance(card, LifterCard):
+        raise DataError(f"{export} is a {card.kind}; only a lifter can be trained on")
+    return card
 
 
 def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:

@@ -41,6 +41,10 @@ FLAGS = {
 def in_flags(error: Exception) -> str:
     """The message of an error, with options in place of fields."""
     if not isinstance(error, ConfigError):
-        return str(error)
-    why = re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[1]), error.why)
-    return sentence(FLAGS.get(error.field, error.field), error.value, why)
+        return _flags_for_fields(str(error))
+    return sentence(FLAGS.get(error.field, error.field), error.value, _flags_for_fields(error.why))
+
+
+def _flags_for_fields(text: str) -> str:
+    """The text with the options of fields that stand in backticks."""
+    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[1]), text)

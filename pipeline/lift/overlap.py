@@ -90,7 +90,7 @@ class OverlapLifter:
     def _of_one_person(self, windows: list[Window]) -> F32:
         """Poses [N, 17, 3] of one person's frames."""
         mean = _WeightedMean(np.array([window.target_time_s for window in windows]))
-        # Windows do not reach over gaps, and those of fast recordings skip frames: what the first anchors do not
+        # Windows do not reach over gaps, and those of fast clips skip frames: what the first anchors do not
         # contain gets anchors of its own. Each anchor serves at least its own frame, so this ends.
         while len(left := mean.without_value()):
             anchors = left[_spread(len(left), self.every)]

@@ -38,12 +38,12 @@ class Window(Protocol):
 class Screen:
     """Shows pictures as they come and tells what the user asks for. Use as a context manager, in one thread.
 
-    ``show`` each picture; while none comes (a camera that is reconnecting, a recording that is paused) call ``wait``,
+    ``show`` each picture; while none comes (a camera that is reconnecting, a clip that is paused) call ``wait``,
     so that the window still answers. Both return a command or None:
 
     - QUIT: also when the window was closed, and then at every call.
     - PAUSE, HELP: the screen has done it already. While it is paused, ``show`` keeps the old picture; whether the work
-      behind it goes on (live) or stands still (a recording) is the caller's choice.
+      behind it goes on (live) or stands still (a clip) is the caller's choice.
     - RECORD, SNAPSHOT, MIRROR: for the caller to do; it sets ``recording`` and says what it did by ``say``.
 
     Args:

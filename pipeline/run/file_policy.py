@@ -44,8 +44,9 @@ class FilePolicy:
                 waiting.push(captured_s, frame)
                 batch += people.push(frame.index, frame.time_s, poses)
                 if len(batch) >= limit:
-                    lifted, batch = batch, []
-                    yield from self._items(waiting.finished(lifted, self._lifting.poses(lifted)))
+                    settled = self._lifting.poses(batch)
+                    lifted, batch = batch, []  # only now: a batch that can't be lifted gets its rows below
+                    yield from self._items(waiting.finished(lifted, settled))
         except Exception as error:  # frames that were read before the failure still get their rows
             failure = error
         batch += people.finish()

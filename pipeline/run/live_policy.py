@@ -92,14 +92,14 @@ class LivePolicy:
             for captured_s, frame, poses in detected:
                 waiting.push(captured_s, frame)
                 batch += people.push(frame.index, frame.time_s, poses)
+                settled = self._lifting.poses(batch)
                 lifted, batch = batch, []
-                settled = self._lifting.poses(lifted)
                 if not self._shows:
                     self._lifting.meter.add("latency", time.perf_counter() - captured_s)
-                yield from self._both(waiting.finished(lifted, settled))
+                yield from self._rows_and_pictures(waiting.finished(lifted, settled))
         except Exception as error:  # frames that were read before the failure still get their rows
             failure = error
-        yield from self._both(self._rest(waiting, batch + people.finish(), failure))
+        yield from self._rows_and_pictures(self._remaining(waiting, batch + people.finish(), failure))
 
     def _lift_with_previews(
         self, lifter: PreviewLifter, people: People, detected: Iterable[Detected]
@@ -124,13 +124,13 @@ class LivePolicy:
             failure = error
         # The last frames never get the look-ahead of a preview: they are shown with their settled poses.
         pictures = newest.rest()
-        for finished in self._rest(waiting, batch + people.finish(), failure):
+        for finished in self._remaining(waiting, batch + people.finish(), failure):
             yield rows_of(finished)
             if finished.frame.index in pictures:
                 frame = pictures[finished.frame.index]
                 yield shown_of(finished._replace(frame=frame), Tier.SETTLED)
 
-    def _rest(
+    def _remaining(
         self, waiting: AwaitingLookahead, batch: list[list[ReadyFrame]], failure: Exception | None
     ) -> Iterator[Finished]:
         """The frames that still wait, without 3D poses if the lifter failed; then the failure."""
@@ -144,7 +144,7 @@ class LivePolicy:
         if failure is not None:
             raise failure
 
-    def _both(self, frames: Iterable[Finished]) -> Iterator[Timed]:
+    def _rows_and_pictures(self, frames: Iterable[Finished]) -> Iterator[Timed]:
         """The rows of a frame, which must not be lost or late, and its picture, which may."""
         for finished in frames:
             yield rows_of(finished)

@@ -98,6 +98,7 @@ class LifterCard(Card):
         joints_in, joints_out: joint sets, units and axes in words.
         input_rates_hz: lowest and highest frame rate that it was trained on.
         architecture: fields of ``models.network.strided_transformer.Architecture``.
+        training: recipe of the last stage of its training, and of those before; empty where it is not known.
         training_data: one entry per licence: clips, minutes, people.
         metrics: figures of evaluations, by data set.
     """
@@ -113,6 +114,7 @@ class LifterCard(Card):
     joints_out: str
     input_rates_hz: tuple[float, ...]
     architecture: Mapping[str, Any]
+    training: Mapping[str, Any]
     training_data: tuple[Mapping[str, Any], ...]
     metrics: Mapping[str, Any]
 
@@ -124,6 +126,7 @@ class LifterCard(Card):
             **{field: data[field] for field in plain},
             "channels": architecture.get("channels", _COORDINATES),
             "joints": architecture.get("joints", 17),
+            "training": data.get("training", {}),
             "input_rates_hz": tuple(data["input_rates_hz"]),
             "training_data": tuple(data["training_data"]),
         }

@@ -25,7 +25,7 @@ class OneEuro:
     Args:
         preset: how strongly.
 
-    Give it one kind of poses only: provisional and settled ones of the same frame are two streams and need two filters.
+    Give it one kind of poses only: previews and settled poses of the same frames are two streams and need two filters.
     """
 
     def __init__(self, preset: Preset) -> None:

@@ -28,7 +28,7 @@ class Smoothing:
     Args:
         new_smoother: makes the filter of one person.
 
-    Provisional and settled poses of the same frames are two streams: each needs its own ``Smoothing``.
+    Previews and settled poses of the same frames are two streams: each needs its own ``Smoothing``.
     """
 
     def __init__(self, new_smoother: Callable[[], Smoother]) -> None:

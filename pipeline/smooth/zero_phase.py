@@ -1,4 +1,4 @@
-"""Smoothing without lag, for recordings: a Gaussian over the frames before and after, with real times.
+"""Smoothing without lag, for clips: a Gaussian over the frames before and after, with real times.
 
 As in the One Euro filter the width follows the speed of the joint, here measured on both sides. A straight line is
 fitted under the Gaussian instead of taking a mean (Cleveland, "Robust Locally Weighted Regression and Smoothing
@@ -51,7 +51,7 @@ class ZeroPhase:
     def push(self, pose: Pose3D) -> list[Pose3D]:
         """Take the next pose, missing ones too; returns the smoothed poses that are now due, in order.
 
-        Time that does not advance begins another recording: nothing is carried over.
+        Time that does not advance begins another clip: nothing is carried over.
         """
         out = self.finish() if self._waiting and pose.time_s <= self._waiting[-1].time_s else []
         self._waiting.append(pose)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-# A step back of more than this is a new time line (joined recordings, a counter that wrapped), not two
+# A step back of more than this is a new time line (joined clips, a counter that wrapped), not two
 # pictures in the wrong order.
 _JUMP_BACK_S = 1.0
 

@@ -168,7 +168,7 @@ class Link:
             return True
         if isinstance(problem, SourceError):
             raise problem
-        or_else = "" if self._came_s is None else ", or let it reconnect by itself"
+        or_else = "" if self._came_s is None else ", or let `reconnect` open it again"
         raise SourceError(f"{problem}; {self._hint}{or_else}") from problem
 
     def _wait(self, problem: Exception) -> None:

@@ -1,7 +1,7 @@
 """Network streams (RTSP, MJPEG or MP4 over HTTP, and what else FFmpeg knows) by PyAV.
 
-RTSP goes over TCP unless the server has UDP only. Live or recording: a video over HTTP of which the server states the
-length (in bytes; of HLS and DASH the playlist says it) is a recording and is read like a file: every frame, in order,
+RTSP goes over TCP unless the server has UDP only. Live or clip: a video over HTTP of which the server states the
+length (in bytes; of HLS and DASH the playlist says it) is a clip and is read like a file: every frame, in order,
 from any time on, again if asked for. Everything else comes at the sender's pace and is live: all of RTSP, MJPEG, and
 MP4 without a stated length.
 
@@ -61,7 +61,7 @@ _WEB_RECONNECT = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnec
 def open_address(
     url: str, *, start_s: float | None = None, end_s: float | None = None, options: LiveOptions | None = None
 ) -> Source:
-    """Open a network address: a recording as ``VideoSource``, all else as ``StreamSource``.
+    """Open a network address: a clip as ``VideoSource``, all else as ``StreamSource``.
 
     Raises:
         SourceError: see there.
@@ -72,8 +72,8 @@ def open_address(
     if start_s and not is_http(url):
         raise no_start(start_s, name)
     try:
-        source = StreamSource(url, end_s=end_s, options=asked, recordings=False)
-    except _RecordingError:
+        source = StreamSource(url, end_s=end_s, options=asked, clips=False)
+    except _ClipError:
         if asked.mirror:
             raise ConfigError(
                 "mirror", None, f"was asked of {name}, which is a clip; it is for cameras and streams only"
@@ -102,7 +102,7 @@ class StreamSource(LiveSource):
         url: its address; a password in it is never shown.
         end_s: stop this many seconds after the first frame.
         options: patience, reconnection, mirror image.
-        recordings: also play a recording like a stream.
+        clips: also play a clip like a stream.
         clock: seconds that never run back.
 
     Raises:
@@ -116,7 +116,7 @@ class StreamSource(LiveSource):
         *,
         end_s: float | None = None,
         options: LiveOptions | None = None,
-        recordings: bool = True,
+        clips: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         asked = options or LiveOptions()
@@ -127,9 +127,9 @@ class StreamSource(LiveSource):
         def connect() -> _StreamConnection:
             nonlocal opened
             connection = _StreamConnection(url, name, asked.patience_s, self._damage, clock)
-            if not (recordings or opened) and is_http(url) and connection.is_recording:
+            if not (clips or opened) and is_http(url) and connection.is_clip:
                 connection.close()
-                raise _RecordingError
+                raise _ClipError
             opened = True
             return connection
 
@@ -140,8 +140,8 @@ class StreamSource(LiveSource):
         self._damage.report(self.info.name, self._warnings)
 
 
-class _RecordingError(Exception):
-    """The address is that of a recording."""
+class _ClipError(Exception):
+    """The address is that of a clip."""
 
 
 class _StreamConnection:
@@ -158,7 +158,7 @@ class _StreamConnection:
         self._ready: deque[Shot] = deque()
 
     @property
-    def is_recording(self) -> bool:
+    def is_clip(self) -> bool:
         """True where the server states a length, or a playlist that is complete."""
         form = self._container.format.name
         if form.startswith(_PLAYLISTS):

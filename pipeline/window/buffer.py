@@ -23,7 +23,7 @@ MAX_GAP_S = 0.25
 """Longest gap that is bridged by interpolation."""
 
 HIGHEST_RATE_HZ = 60.0
-"""Highest frame rate that lifters are trained on; faster recordings are seen every n-th frame."""
+"""Highest frame rate that lifters are trained on; faster clips are seen every n-th frame."""
 
 _INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
 BREAK_S = 1.0
@@ -61,7 +61,7 @@ class _View:
 
 
 def frame_step(rate_hz: float) -> int:
-    """Every how many frames a window looks at a recording, so that it sees at most about 60 Hz."""
+    """Every how many frames a window looks at a source, so that it sees at most about 60 Hz."""
     return max(1, round(rate_hz / HIGHEST_RATE_HZ))
 
 
@@ -115,7 +115,7 @@ class WindowBuffer:
         # The same in the lifter's joints: each frame is converted when it changes, not for each window that holds it.
         self._body_xy = np.full((self._size, len(H36M_17), 2), np.nan, np.float32)
         self._body_score = np.zeros((self._size, len(H36M_17)), np.float32)
-        # Settled and provisional windows nearly always hold the same frames; the last one is kept until the next push.
+        # Windows of settled poses and previews nearly always hold the same frames; the last one is kept until a push.
         self._view: tuple[NDArray[np.intp], _View] | None = None
         self._time = np.zeros(self._size, np.float64)
         self._frame = np.zeros(self._size, np.int64)

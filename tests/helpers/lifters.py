@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipeline.lift.base import LifterSpec
 from pipeline.types import Pose3D, Window
+from tests.helpers.stand_ins import LOADED
 
 
 class TruthLifter:
@@ -25,7 +27,8 @@ class TruthLifter:
         lookahead: int = 4,
     ) -> None:
         self._clips, self._change = list(clips), change
-        self.window, self.lookahead = window, lookahead
+        self.spec = LifterSpec(window, lookahead)
+        self.models = {"lifter": LOADED}
         self._turn = 0
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:

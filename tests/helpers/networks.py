@@ -36,6 +36,7 @@ def card_of(window: int = 27, lookahead: int = 13, channels: int = 3, name: str 
         joints_out="h36m17",
         input_rates_hz=(15, 60),
         architecture={},
+        training={},
         training_data=(),
         metrics={},
     )

@@ -28,8 +28,9 @@ from pipeline.render.cv_window import CvWindow
 from pipeline.render.display import open_window
 from pipeline.render.keys import Command
 from pipeline.render.screen import Screen
+from pipeline.render.status import Status
 from pipeline.types import Frame
-from tests.pipeline.render.bodies import body2d, body3d
+from tests.pipeline.render.bodies import body2d, body3d, person, shown
 
 TITLE = "PoseStride"
 SIZE_PX = (640, 360)
@@ -39,7 +40,7 @@ _LIMIT_S = 10.0
 def picture() -> U8:
     """What the program shows."""
     frame = Frame(7, 0.25, np.full((SIZE_PX[1], SIZE_PX[0], 3), (90, 140, 110), np.uint8))
-    return Composer(*SIZE_PX).compose(frame, [body2d(*SIZE_PX)], [body3d()], 30.0, "provisional")
+    return Composer(*SIZE_PX).draw(shown(frame, person(body2d(*SIZE_PX), body3d())), Status(30.0, "preview"))
 
 
 def _until_command(screen: Screen, image: U8, fresh: bool) -> Command | None:

@@ -78,6 +78,7 @@ def write_video(
     with av.open(str(path), "w", options=options) as container:
         height, width = pictures[0].shape[:2]
         stream = container.add_stream(codec, rate=fps)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.time_base = stream.codec_context.time_base = _TIME_BASE
         stream.codec_context.gop_size = key_every

@@ -43,8 +43,9 @@ def write_human36m(folder: Path, actions: dict[str, dict[str, int]], extra_frame
                 xy = camera.project(camera.from_world(world[:, KEPT_POINTS])).astype(np.float32)
                 views.append(np.concatenate([xy, xy[-1:].repeat(extra_frames, 0)]))
             keypoints.setdefault(subject, {})[action] = views
-    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=positions)
-    np.savez_compressed(folder / "data_2d_h36m_gt.npz", positions_2d=keypoints, metadata=metadata_of(H36M_17))
+    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=np.array(positions, object))
+    objects = {"positions_2d": np.array(keypoints, object), "metadata": np.array(metadata_of(H36M_17), object)}
+    np.savez_compressed(folder / "data_2d_h36m_gt.npz", **objects)  # type: ignore[arg-type]
 
 
 def write_humaneva(folder: Path, actions: dict[str, dict[str, int]], seed: int = 0) -> None:
@@ -63,5 +64,6 @@ def write_humaneva(folder: Path, actions: dict[str, dict[str, int]], seed: int =
             for subject, lengths in actions.items()
         }
         path = folder / f"data_2d_humaneva15_{name}.npz"
-        np.savez_compressed(path, positions_2d=keypoints, metadata=metadata_of(skeleton))
-    np.savez_compressed(folder / "data_3d_humaneva15.npz", positions_3d=positions)
+        objects = {"positions_2d": np.array(keypoints, object), "metadata": np.array(metadata_of(skeleton), object)}
+        np.savez_compressed(path, **objects)  # type: ignore[arg-type]
+    np.savez_compressed(folder / "data_3d_humaneva15.npz", positions_3d=np.array(positions, object))

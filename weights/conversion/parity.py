@@ -40,7 +40,7 @@ def person_crops(pictures: Iterable[Path], thunder: Path) -> list[tuple[Array, C
             raise ValueError(f"{path} is not a picture")
         crop = whole_picture(image.shape[1], image.shape[0])
         for _ in range(2):
-            (points,) = run(crop.cut(image, 256)[None].astype(np.int32)).values()
+            (points,) = run(crop.cut(np.asarray(image, np.uint8), 256)[None].astype(np.int32)).values()
             seen = points[0, 0][points[0, 0, :, 2] >= _LEAST_SCORE]
             if len(seen) < 6:
                 break

@@ -9,8 +9,9 @@ from models.data.batches import make_batch
 from models.data.bodies import PARENT, crossover, mirror, vary
 from models.data.cameras import random_views
 from models.data.keypoint_noise import CLEAN, DETECTOR_LIKE, TRAINING, add_noise
-from models.data.mocap import COCO_OF_MOCAP, MOCAP_26, STATURE_M, WindowSampler, load_mocap, stature_m
-from pipeline.errors import ConfigError
+from models.data.mocap import COCO_OF_MOCAP, MOCAP_26, WindowSampler, load_mocap, stature_m
+from pipeline.errors import DataError
+from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.skeletons import COCO_17
 from tests.helpers.mocap import standing_person, write_mocap
 
@@ -29,10 +30,10 @@ def test_the_layout(file: Path, tmp_path: Path) -> None:
     mocap = load_mocap(file)
     assert len(mocap) == 6 and mocap.clip_m(2).shape == (90, 26, 3) and len(MOCAP_26) == 26
     assert [MOCAP_26.joints[i] for i in COCO_OF_MOCAP] == list(COCO_17.joints)
-    with pytest.raises(ConfigError, match="can't be read as motion capture"):
+    with pytest.raises(DataError, match="can't be read as motion capture"):
         load_mocap(tmp_path / "nothing.npz")
     np.savez(tmp_path / "other.npz", points=np.zeros(3))
-    with pytest.raises(ConfigError, match=r"other\.npz"):
+    with pytest.raises(DataError, match=r"other\.npz"):
         load_mocap(tmp_path / "other.npz")
 
 
@@ -71,7 +72,7 @@ def test_crossover_joins_parts_without_tearing(file: Path, rng) -> None:
 def test_varied_bodies_have_one_stature_and_move_smoothly(file: Path, rng) -> None:
     windows, rate = WindowSampler(load_mocap(file), 27, 13).draw(rng, 128)
     bodies = vary(windows, rng)
-    assert stature_m(bodies).mean(1) == pytest.approx(np.full(128, STATURE_M), abs=1e-3)
+    assert stature_m(bodies).mean(1) == pytest.approx(np.full(128, MODEL_STATURE_M), abs=1e-3)
     assert np.isfinite(bodies).all()
     lengths = bone_lengths(bodies)
     assert (lengths.std(1) < 2e-3).all()  # within a window bones keep their length
@@ -125,3 +126,18 @@ def test_batches_are_finite_normalised_and_repeatable(file: Path) -> None:
     drawn = a.keypoints[..., 16, 0] - a.keypoints[..., 13, 0]
     true = a.truth_m[..., 16, 0] - a.truth_m[..., 13, 0]
     assert np.corrcoef(drawn[seen], true[seen])[0, 1] > 0.8
+
+
+def test_windows_as_captured_keep_their_shape(file: Path) -> None:
+    """Mirror, limb lengths and yaw only: what leans or bends is the captured motion itself."""
+    motion, _ = WindowSampler(load_mocap(file), 9, 4).draw(np.random.default_rng(0), 200)
+    captured = vary(motion, np.random.default_rng(1), as_captured=1.0)
+    varied = vary(motion, np.random.default_rng(1), as_captured=0.0)
+
+    def upright(points: np.ndarray) -> np.ndarray:
+        trunk = points[:, 4, 8] - points[:, 4, 0]
+        return np.rad2deg(np.arccos(trunk[:, 1] / np.linalg.norm(trunk, axis=1)))
+
+    assert np.percentile(upright(captured), 95) < 16 < 40 < np.percentile(upright(varied), 95)
+    lengths = np.linalg.norm(captured - captured[:, :, np.maximum(PARENT, 0)], axis=-1)
+    assert lengths.std(1).max() < 0.02 and stature_m(captured).mean(1) == pytest.approx(1.7, abs=1e-3)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,13 @@ import pytest
 import app
 from models.evaluation.lifting import lift_clip
 from models.evaluation.on_mocap import CONDITIONS
+from models.evaluation.sequence_head import SequenceHead
 from pipeline.errors import ConfigError
-from pipeline.lift.onnx import SequenceLifter
-from pipeline.runtime import Device
+from pipeline.lift.windows import WindowLifter
 from pipeline.runtime.cards import WEIGHTS_DIR
 from pipeline.skeletons import H36M_17
 from tests.helpers.mocap import write_mocap
-from tests.helpers.networks import StandInModel, card_of
+from tests.helpers.networks import FunctionNetwork
 
 FIGURES = {
     "mpjpe_mm",
@@ -95,24 +94,23 @@ def test_focal_lengths_can_be_known_and_poses_refined(file, tmp_path) -> None:
     assert figures[2]["protocol"]["refined_by"]["name"] == "refine-27"
 
 
-def test_the_sequence_head_is_read_at_its_place(monkeypatch) -> None:
+def test_the_sequence_head_is_read_at_its_place() -> None:
     def network(keypoints: np.ndarray) -> list[np.ndarray]:
         """Every joint lies as many metres beside the pelvis as its frame has before it in the window."""
         place = np.arange(27, dtype=np.float32)[None, :, None, None] * np.array([1, 0, 0], np.float32)
         sequence = np.broadcast_to(place, (len(keypoints), 27, 17, 3)).copy()
         return [np.zeros_like(sequence[:, 0]), sequence]
 
-    monkeypatch.setattr("pipeline.lift.onnx.OnnxModel", StandInModel)
-    card, cpu = card_of(network), Device("cpu")
+    lifter = WindowLifter(FunctionNetwork(network))
     rng = np.random.default_rng(1)
     xy = (rng.uniform(100, 500, (1, 17, 2)) + rng.normal(0, 2, (40, 17, 2)).cumsum(0)).astype(np.float32)
     confidence = np.full((40, 17), 0.8, np.float32)
     for lookahead in (0, 3, 13):
-        joints = lift_clip(xy, confidence, (640, 640), 30.0, SequenceLifter(card, lookahead, cpu, 1))
+        joints = lift_clip(xy, confidence, (640, 640), 30.0, SequenceHead(lifter, lookahead))
         assert (joints[:, 0] == 0).all()
         assert np.linalg.norm(joints[:, 1:], axis=-1) == pytest.approx(26 - lookahead, rel=1e-5)
     with pytest.raises(ConfigError, match="27 is not inside"):
-        SequenceLifter(card, 27, cpu)
+        SequenceHead(lifter, 27)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +121,7 @@ def test_the_sequence_head_is_read_at_its_place(monkeypatch) -> None:
         (["evaluate", f"{WEIGHTS_DIR}/movenet-thunder.json", "--on", "{file}"], 1, "only lifters"),
         (["evaluate", "lift-27", "--on", "nowhere.npz"], 2, "nowhere.npz can't be read"),
         (["evaluate", "lift-27", "--on", "{folder}"], 2, "no NAME_truth.npz"),
-        (["evaluate", "lift-27", "--on", "{file}", "--conditions", "swap"], 2, "did you mean swaps"),
+        (["evaluate", "lift-27", "--on", "{file}", "--conditions", "swap"], 2, "did you mean 'swaps'"),
         (["evaluate", "lift-27", "--on", "{file}", "--conditions", ","], 2, "names none"),
         (["evaluate", "lift-27", "--on", "{file}", "--lookaheads", "-3"], 2, "numbers of frames"),
         (["evaluate", "lift-27", "--on", "{file}", "--quality", "fast,bets"], 2, "did you mean 'best'"),
@@ -131,10 +129,22 @@ def test_the_sequence_head_is_read_at_its_place(monkeypatch) -> None:
         (["evaluate", "lift-27", "--on", "{file}", "--seconds", "nan"], 2, "at least 1 camera"),
         (["evaluate", "lift-27", "--on", "{file}", "--threads", "-1"], 2, "--threads -1"),
         (["evaluate", "lift-27", "--on", "{file}", "--focal-px", "0"], 2, "--focal-px 0"),
-        (["evaluate", "lift-27", "--on", "{file}", "--refine"], 2, "--refine needs"),
+        (["evaluate", "lift-27", "--on", "{file}", "--refine"], 2, "--refine 'refine-27' needs"),
         (["evaluate", "lift-27", "--on", "{file}", "--focal-px", "9", "--known-focal"], 2, "leave one of them out"),
         (["evaluate", "lift-27", "--on", "{file}", "--device", "gpu"], 2, "--device 'gpu'"),
-        (["train", "--data", "{folder}", "--out", "{folder}/run"], 2, "no train.npz"),
+        (["evaluate", "--on", "{file}"], 2, "MODEL was not given"),
+        (
+            ["evaluate", "lift-27", "--on", "{file}", "--detector", "fast"],
+            2,
+            "--detector does nothing with --on a motion",
+        ),
+        (["evaluate", "lift-27", "--on", "{file}", "--flip"], 2, "--flip does nothing with --on a motion capture file"),
+        (["evaluate", "lift-27", "--on", "{folder}", "--cameras", "1"], 2, "--cameras does nothing with --on a folder"),
+        (
+            ["evaluate", "lift-27", "--on", "{folder}", "--protocol", "human36m", "--quality", "fast"],
+            2,
+            "--quality does nothing with --protocol",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(file, tmp_path, capsys, words: list[str], code: int, message: str) -> None:
@@ -151,21 +161,3 @@ def test_a_mocap_file_of_another_layout_is_named(tmp_path, capsys) -> None:
     np.savez(tmp_path / "other.npz", points=np.zeros((3, 2)))
     assert app.main(["evaluate", "lift-27", "--on", str(tmp_path / "other.npz")]) == 2
     assert "models/data/mocap.py" in capsys.readouterr().err
-
-
-def test_training_without_torch_says_what_to_install(monkeypatch, capsys) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("models.") and name != "models.commands.train"]:
-        monkeypatch.delitem(sys.modules, name)
-    import models
-
-    monkeypatch.delattr(models, "train", raising=False)
-    assert app.main(["train", "--data", "x", "--out", "y"]) == 2
-    error = capsys.readouterr().err
-    assert "requirements.txt" in error and "torch" in error and len(error.strip().splitlines()) == 1
-
-
-def test_training_has_its_own_help(capsys) -> None:
-    with pytest.raises(SystemExit) as stop:
-        app.main(["train", "--help"])
-    assert stop.value.code == 0 and "--window" in capsys.readouterr().out

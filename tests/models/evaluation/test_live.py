@@ -14,9 +14,11 @@ from models.evaluation.lifting import lift_clip
 from models.evaluation.live import SETTLED, Seen, judge_clips, judge_views, lift_live, look, sparse
 from models.evaluation.on_footage import View, load_views
 from models.evaluation.on_mocap import CONDITIONS
-from pipeline.lift.onnx import OnnxLifter, SequenceLifter
+from models.evaluation.sequence_head import SequenceHead
+from pipeline.lift.network import OnnxNetwork
+from pipeline.lift.windows import WindowLifter
 from pipeline.runtime import Device
-from pipeline.runtime.cards import find_card
+from pipeline.runtime.cards import LifterCard, find_card
 from pipeline.skeletons import H36M_17
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import parse_options
@@ -46,24 +48,24 @@ def in_every_frame() -> list[list[Pose2D]]:
 
 def test_where_nothing_is_missing_a_live_run_shows_what_evaluate_judges_at_that_look_ahead() -> None:
     """``evaluate --lookaheads`` reads the same place of the same windows."""
-    card = find_card("lift-27", "lifter")
-    tiers = lift_live(seen(in_every_frame()), OnnxLifter(card, CPU, 1), [0, 3, 13])
+    lifter = WindowLifter(OnnxNetwork(find_card("lift-27", LifterCard), CPU, 1))
+    tiers = lift_live(seen(in_every_frame()), lifter, [0, 3, 13])
     known = np.full((FRAMES, 17), 0.9, np.float32)
     for ahead in (0, 3, 13):
-        judged = lift_clip(walk(), known, SIZE, RATE_HZ, SequenceLifter(card, ahead, CPU, 1))
+        judged = lift_clip(walk(), known, SIZE, RATE_HZ, SequenceHead(lifter, ahead))
         end = FRAMES - ahead
         assert tiers[ahead][:end] == pytest.approx(judged[:end], abs=1e-5)
         assert np.isnan(tiers[ahead][end:]).all()  # a live run has not got there yet
-    settled = lift_clip(walk(), known, SIZE, RATE_HZ, OnnxLifter(card, CPU, 1))
+    settled = lift_clip(walk(), known, SIZE, RATE_HZ, lifter)
     assert tiers[SETTLED] == pytest.approx(settled, abs=1e-5)
 
 
 def test_where_frames_are_missing_it_has_poses_that_evaluate_has_not() -> None:
-    card = find_card("lift-27", "lifter")
+    lifter = WindowLifter(OnnxNetwork(find_card("lift-27", LifterCard), CPU, 1))
     every = 3
-    tiers = lift_live(seen(sparse(in_every_frame(), every)), OnnxLifter(card, CPU, 1), [0])
+    tiers = lift_live(seen(sparse(in_every_frame(), every)), lifter, [0])
     known = np.where((np.arange(FRAMES) % every == 0)[:, None], np.full(17, 0.9), 0.0).astype(np.float32)
-    judged = lift_clip(walk(), known, SIZE, RATE_HZ, SequenceLifter(card, 0, CPU, 1))
+    judged = lift_clip(walk(), known, SIZE, RATE_HZ, SequenceHead(lifter, 0))
     assert np.isnan(judged[1::every]).all() and np.isfinite(tiers[0]).all()
     # 30 frames in, the window holds bridged gaps in the one and single frames in the other
     assert np.abs(tiers[0][30] - judged[30]).max() > 0.01
@@ -81,9 +83,9 @@ class Recording(NumberingPreviewLifter):
         self.settled += windows
         return super().__call__(windows)
 
-    def lift_both(self, windows, newest, lookahead):
+    def lift_with_previews(self, windows, newest, lookahead):
         self.newest += [(lookahead, window) for window in newest]
-        return super().lift_both(windows, newest, lookahead)
+        return super().lift_with_previews(windows, newest, lookahead)
 
 
 def test_every_tier_has_its_poses_in_their_frames() -> None:
@@ -146,8 +148,8 @@ class Lucky(NumberingPreviewLifter):
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         return [replace(pose, xyz_m=self._truth_m[pose.frame_index]) for pose in super().__call__(windows)]
 
-    def lift_both(self, windows, newest, lookahead):
-        settled, shown = super().lift_both(windows, newest, lookahead)
+    def lift_with_previews(self, windows, newest, lookahead):
+        settled, shown = super().lift_with_previews(windows, newest, lookahead)
         return settled, [replace(p, xyz_m=self._truth_m[p.frame_index, H36M_17.mirror]) for p in shown]
 
 

@@ -11,7 +11,6 @@ import pytest
 
 import app
 from models.evaluation.mediapipe_process import MediaPipeProcess
-from models.evaluation.mediapipe_reference import main
 from pipeline.errors import ConfigError, ModelError
 from pipeline.skeletons import BLAZEPOSE_33
 from tests.helpers.mediapipe_stand_in import landmarks, write_stand_in
@@ -51,7 +50,7 @@ def footage(tmp_path) -> Path:
 
 def test_landmarks_reach_their_frames_and_each_video_starts_anew(footage, tmp_path, capsys) -> None:
     out = tmp_path / "figures.json"
-    main(["--on", str(footage), "--mediapipe-python", sys.executable, "--json", str(out)])
+    assert app.main(["evaluate", "--on", str(footage), "--mediapipe", sys.executable, "--json", str(out)]) == 0
     result = json.loads(out.read_text())
     left, right = result["views"]["man_left"], result["views"]["man_right"]
     assert left["p_mpjpe_mm"] == left["s_mpjpe_mm"] == 0 and left["scale"] == pytest.approx(1.25)
@@ -73,6 +72,17 @@ def test_evaluate_judges_mediapipe_beside_a_lifter(footage, tmp_path, capsys) ->
     assert [line[:7] for line in capsys.readouterr().out.splitlines()[1:3]] == ["lift-27", "MediaPi"]
 
 
+def test_networks_can_be_chosen(footage, tmp_path, capsys) -> None:
+    out = tmp_path / "figures.json"
+    words = ["evaluate", "--on", str(footage), "--mediapipe", sys.executable, "--json", str(out)]
+    assert app.main([*words, "--mediapipe-networks", "heavy,full"]) == 0
+    models = [result["model"] for result in json.loads(out.read_text())["results"]]
+    assert [(model["name"], model["complexity"]) for model in models] == [("MediaPipe full", 1), ("MediaPipe heavy", 2)]
+    capsys.readouterr()
+    assert app.main([*words, "--mediapipe-networks", "heavi"]) == 2
+    assert "did you mean heavy? there are: lite, full, heavy" in capsys.readouterr().err
+
+
 def test_pictures_arrive_whole_and_drawing_is_done_where_asked() -> None:
     image = np.zeros((6, 10, 3), np.uint8)
     image[..., 2] = np.arange(10)  # red, in OpenCV's order
@@ -85,7 +95,7 @@ def test_pictures_arrive_whole_and_drawing_is_done_where_asked() -> None:
     assert nobody.world_m is None and plain.world_m is not None and again.world_m is not None
     np.testing.assert_allclose(plain.world_m[:-1], landmarks(0)[:-1])
     np.testing.assert_allclose(again.world_m[:-1], landmarks(0)[:-1])
-    assert [tuple(look.world_m[-1]) for look in (plain, drawn, after, again)] == [
+    assert [tuple(look.world_m[-1]) for look in (plain, drawn, after, again)] == [  # type: ignore[index]
         (4.5, 0, 1),
         (4.5, 0, 1),
         (4.5, 1, 1),

@@ -41,13 +41,13 @@ def in_camera(stretch_of: Callable[[CameraSequence], float]) -> Callable[[Camera
 
 
 def human36m(folder: Path, actions: dict[str, dict[str, int]]) -> list[CameraSequence]:
-    positions = {}
+    positions: dict[str, dict[str, np.ndarray]] = {}
     for subject, lengths in actions.items():
         for action, frames in lengths.items():
             world = np.zeros((frames, 32, 3), np.float32)
             world[:, list(KEPT_POINTS)] = cross(17) + np.array([0.1, 0.2, 0.9])
             positions.setdefault(subject, {})[action] = world
-    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=positions)
+    np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=positions)  # type: ignore[arg-type]
     return load_human36m(folder / "data_3d_h36m.npz", None)
 
 
@@ -57,7 +57,7 @@ def test_human36m_by_hand(tmp_path: Path) -> None:
     def stretch(sequence: CameraSequence) -> float:
         return {"Photo": 1.0, "Walking": 2.0}[sequence.label] if sequence.subject == "S9" else 1.0
 
-    scores = judge(in_camera(stretch), sequences)
+    scores = judge(in_camera(stretch), sequences)  # type: ignore[arg-type]
     assert scores.frames == {"Walking": 4 * 12, "Photo": 4 * 3}
     # Stretched to twice the length, two of 17 joints are 300 mm off: 600 / 17. S9 has 6 of Walking's 12 frames.
     assert scores.by_metric["mpjpe_mm"]["Walking"] == pytest.approx(600 / 17 / 2, rel=1e-4)
@@ -65,10 +65,10 @@ def test_human36m_by_hand(tmp_path: Path) -> None:
     # rotation helps a cross that is symmetric, so scale alone gives the same.
     for metric in ("p_mpjpe_mm", "n_mpjpe_mm"):
         assert scores.by_metric[metric]["Walking"] == pytest.approx(300 * 1.2 / 17 / 2, rel=1e-3)
-    for metric in scores.by_metric.values():
-        assert metric["Photo"] == pytest.approx(0, abs=1e-3)
+    for by_label in scores.by_metric.values():
+        assert by_label["Photo"] == pytest.approx(0, abs=1e-3)
         # over actions, not over frames
-        assert metric[AVERAGE] == pytest.approx((metric["Walking"] + metric["Photo"]) / 2)
+        assert by_label[AVERAGE] == pytest.approx((by_label["Walking"] + by_label["Photo"]) / 2)
 
 
 def test_protocol_2_forgives_size_and_turn_protocol_1_does_not(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ def test_humaneva_by_hand(tmp_path: Path) -> None:
         subject: {action: np.tile(cross(15) + UP_M, (n, 1, 1)).astype(np.float32) for action, n in actions.items()}
         for subject, actions in lengths.items()
     }
-    np.savez_compressed(tmp_path / "data_3d_humaneva15.npz", positions_3d=positions)
+    np.savez_compressed(tmp_path / "data_3d_humaneva15.npz", positions_3d=positions)  # type: ignore[arg-type]
     sequences = load_humaneva(tmp_path / "data_3d_humaneva15.npz", tmp_path / "data_2d_humaneva15_gt.npz")
-    scores = judge(in_camera(lambda s: 2.0 if s.action.endswith("chunk2") else 1.0), sequences, column_of)
+    scores = judge(in_camera(lambda s: 2.0 if s.action.endswith("chunk2") else 1.0), sequences, column_of)  # type: ignore[arg-type]
     assert scores.frames == {"Walking S1": 3 * 6, "Box S2": 3 * 3}
     # four of Walking's six frames are stretched; 15 joints
     assert scores.by_metric["mpjpe_mm"]["Walking S1"] == pytest.approx(600 / 15 * 4 / 6, rel=1e-4)

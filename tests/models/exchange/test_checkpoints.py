@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
+import app
 from models.exchange.checkpoints import (
-    export_official,
+    import_published,
     load_official,
     load_official_refine,
-    main,
 )
 from models.exchange.official_layout import network_from_official, official_architecture, official_kind
 from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.onnx import OnnxLifter
+from pipeline.lift.create import lifter_of
 from pipeline.runtime import Device
-from pipeline.runtime.cards import find_card
+from pipeline.runtime.cards import LifterCard, RefinerCard, find_card
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -59,7 +59,7 @@ def test_the_published_layer_norm_is_needed(state: dict[str, Tensor]) -> None:
     network = network_from_official(state)
     for module in network.modules():
         if type(module).__name__ == "OfficialLayerNorm":
-            module.eps = 0.1
+            module.eps = 0.1  # type: ignore[assignment]
     with torch.no_grad():
         frame, _ = network(torch.from_numpy(arrays["input"]).float())
     assert np.abs(frame.numpy() - arrays["frame"][:, 0]).max() > 1e-3
@@ -151,13 +151,13 @@ def test_export_with_a_card_that_the_pipeline_runs(tmp_path: Path, capsys: pytes
     arrays, state = golden("official_network_27")
     checkpoint = tmp_path / "no_refine_4_4369.pth"
     torch.save(state, checkpoint)
-    main([str(checkpoint), "official-27", "--weights", str(tmp_path)])
+    assert app.main(["models", "import", str(checkpoint), "official-27", "--weights", str(tmp_path)]) == 0
     assert "official-27.json" in capsys.readouterr().out
-    card = find_card("official-27", "lifter", tmp_path)
-    assert card.data["normalisation"] == "image" and card.data["architecture"]["channels"] == 2
-    assert (card.data["window"], card.data["lookahead"]) == (27, 13)
-    assert "no_refine_4_4369.pth" in card.data["source"] and max(card.data["parity"].values()) < 1e-5
-    lifter = OnnxLifter(card, Device("cpu"), threads=1)
+    card = find_card("official-27", LifterCard, tmp_path)
+    assert card.normalisation == "image" and card.channels == 2
+    assert (card.window, card.lookahead) == (27, 13)
+    assert "no_refine_4_4369.pth" in card.source and max(card.parity.values()) < 1e-5
+    lifter = lifter_of(card, Device("cpu"), threads=1)
     assert (lifter.normalisation, lifter.window, lifter.lookahead) == ("image", 27, 13)
     session = ort.InferenceSession(str(card.model_path), providers=["CPUExecutionProvider"])
     frame, sequence = session.run(None, {"keypoints": arrays["input"].astype(np.float32)})
@@ -177,7 +177,7 @@ def test_a_failed_export_leaves_the_old_model(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("models.exchange.export_onnx.export", lambda network, path: path.write_bytes(b"new"))
     monkeypatch.setattr("models.exchange.export_onnx.parity", no_parity)
     with pytest.raises(ModelError, match="differs from PyTorch"):
-        export_official(checkpoint, "mine", tmp_path, overwrite=True)
+        import_published(checkpoint, "mine", tmp_path, overwrite=True)
     assert (tmp_path / "mine.onnx").read_bytes() == b"old"
     assert not (tmp_path / "mine.json").exists() and not list(tmp_path.glob("*.part"))
 
@@ -192,14 +192,32 @@ def test_a_model_is_not_replaced_by_accident(tmp_path: Path) -> None:
         ("mine", tmp_path / "nowhere", "is not a folder"),
     ):
         with pytest.raises(ConfigError, match=message):
-            export_official(checkpoint, name, weights)
+            import_published(checkpoint, name, weights)
 
 
 def test_the_command_line_refuses_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "other.pth"
     path.write_bytes(json.dumps({"no": "tensors"}).encode())
-    with pytest.raises(SystemExit) as stop:
-        main([str(path), "x", "--weights", str(tmp_path)])
-    assert stop.value.code == 1
+    assert app.main(["models", "import", str(path), "x", "--weights", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_published_modules_are_told_apart_and_imported(tmp_path: Path) -> None:
+    torch.save(golden("official_refine")[1], tmp_path / "refine_1.pth")
+    words = ["models", "import", str(tmp_path / "refine_1.pth"), "published", "--weights", str(tmp_path)]
+    assert app.main(words) == 0
+    card = find_card("published", RefinerCard, tmp_path)
+    assert "research" in card.licence and "refine_1.pth" in card.source
+    assert max(card.parity.values()) < 1e-4
+
+
+def test_networks_of_other_joints_are_not_imported(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    state["encoder.0.weight"] = state["encoder.0.weight"][:, :30].clone()
+    for head in ("fcn", "fcn_1"):
+        for part in ("weight", "bias"):
+            state[f"{head}.1.{part}"] = state[f"{head}.1.{part}"][:45].clone()
+    torch.save(state, tmp_path / "no_refine_15.pth")
+    with pytest.raises(ModelError, match="is for 15 joints; this program runs lifters of 17"):
+        import_published(tmp_path / "no_refine_15.pth", "x", tmp_path)
+    assert not list(tmp_path.glob("x.*"))

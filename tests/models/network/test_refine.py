@@ -43,7 +43,7 @@ def test_blend_by_hand() -> None:
     with torch.no_grad():
         for parameter in refine.parameters():
             parameter.zero_()
-        refine.blend[3].bias.copy_(torch.tensor([0.0, 100.0, -100.0, 0.0]))
+        refine.blend[3].bias.copy_(torch.tensor([0.0, 100.0, -100.0, 0.0]))  # type: ignore[operator]
     lifted = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
     projected = torch.tensor([[[3.0, 4.0, 9.0], [8.0, 7.0, 9.0]]])
     # trust: 1/2 and 1 for joint 0, 0 and 1/2 for joint 1; depth is always the network's

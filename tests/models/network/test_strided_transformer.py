@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from models.exchange.export_onnx import export, parity
 from models.network.losses import frame_weights, mpjpe, sequence_mpjpe, velocity_error
 from models.network.strided_transformer import STRIDES, Architecture, OfficialLayerNorm, StridedTransformer
 
-SMALL = {"d_model": 16, "d_hidden": 32, "heads": 4, "vanilla_layers": 1}
+SMALL: dict[str, Any] = {"d_model": 16, "d_hidden": 32, "heads": 4, "vanilla_layers": 1}
 
 
 @pytest.mark.parametrize("window", sorted(STRIDES))

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.training import train
+import app
 from models.training.distributed import Processes, SyncedBatchNorm, joined, synchronise_norms
 from pipeline.errors import ConfigError
 from tests.helpers.mocap import write_mocap
@@ -30,7 +30,7 @@ def data(tmp_path_factory) -> Path:
 
 def torchrun(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Two processes on the CPU, one thread each."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     return subprocess.run(
         [*command, *map(str, arguments)],
         cwd=ROOT,
@@ -51,7 +51,7 @@ def one(data: Path, tmp_path_factory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def two(data: Path, tmp_path_factory) -> list[dict[str, Any]]:
     out = tmp_path_factory.mktemp("two")
-    done = torchrun("tests.helpers.train_steps", data, out)
+    done = torchrun("-m", "tests.helpers.train_steps", data, out)
     assert done.returncode == 0, done.stderr
     return [torch.load(out / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
@@ -73,7 +73,7 @@ def test_weights_and_running_statistics_are_those_of_one(one, two, name: str) ->
 
 
 def test_norms_of_each_process_alone_would_differ(data: Path, one, tmp_path: Path) -> None:
-    done = torchrun("tests.helpers.train_steps", data, tmp_path, "--plain-norms")
+    done = torchrun("-m", "tests.helpers.train_steps", data, tmp_path, "--plain-norms")
     assert done.returncode == 0, done.stderr
     losses = torch.load(tmp_path / "0.pt", weights_only=True)["losses"]
     assert abs(losses[0] / one["losses"][0] - 1) > 1e-3
@@ -81,8 +81,8 @@ def test_norms_of_each_process_alone_would_differ(data: Path, one, tmp_path: Pat
 
 def test_the_command_line_continues_a_run_by_torchrun(data: Path, tmp_path: Path) -> None:
     options = ["--data", str(data), "--out", str(tmp_path), "--batch", "4", "--width", "16", "--heads", "4"]
-    train.main([*options, "--steps", "2"])
-    done = torchrun("models.training.train", *options, "--steps", "4")
+    assert app.main(["train", *options, "--steps", "2"]) == 0
+    done = torchrun("app.py", "train", *options, "--steps", "4")
     assert done.returncode == 0, done.stderr
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [2, 4]
@@ -108,6 +108,6 @@ def test_synchronised_norms_share_parameters_and_buffers() -> None:
     network = nn.Sequential(nn.Conv1d(3, 4, 1), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
     before = dict(network.state_dict(keep_vars=True))
     synchronise_norms(network)
-    assert isinstance(network[1][0], SyncedBatchNorm)
+    assert isinstance(network[1][0], SyncedBatchNorm)  # type: ignore[index]
     after = network.state_dict(keep_vars=True)
     assert list(after) == list(before) and all(after[key] is before[key] for key in before)

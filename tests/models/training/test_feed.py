@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from models.training import feed
-from models.training.feed import Batches, Frames
-from models.training.train import Recipe, main
-from pipeline.errors import ConfigError
+from models.training.feed import Batches, Frames, RefineBatches
 from tests.helpers.mocap import write_mocap
 
 CPU = torch.device("cpu")
@@ -63,22 +61,9 @@ def test_the_share_of_windows_without_legs_can_be_chosen(data: Path, kind) -> No
     assert share(0.0) < 0.3 < share(0.5) < 0.8
 
 
-def test_the_clock_can_end_a_run(data: Path, tmp_path: Path) -> None:
-    recipe = Recipe(steps=10, minutes=2.0, warmup=1, decay=0.5)
-    assert recipe.progress(9, 30) == 0.25 and recipe.rate(9, 0.25) == 1 and recipe.rate(9, 0.75) == pytest.approx(0.5)
-    assert recipe.rate(9, 1.1) == 0
-    out = tmp_path / "run"
-    options = ["--data", str(data), "--out", str(out), "--width", "16", "--batch", "2", "--threads", "1"]
-    main([*options, "--minutes", "0.0001", "--steps", "1000000"])
-    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] < 1000
-
-
-def test_the_clock_can_not_end_several_processes_at_the_same_step(data: Path, tmp_path: Path, monkeypatch) -> None:
-    from contextlib import nullcontext
-
-    from models.training import train
-    from models.training.distributed import Processes
-
-    monkeypatch.setattr(train, "joined", lambda: nullcontext(Processes(0, 2)))
-    with pytest.raises(ConfigError, match="--minutes works with one process"):
-        main(["--data", str(data), "--out", str(tmp_path / "run"), "--width", "16", "--minutes", "1"])
+@pytest.mark.parametrize("device", [None, CPU])
+def test_the_scale_of_each_view_is_fed_to_a_refine_module(data: Path, device) -> None:
+    keypoints, truth, scale = next(iter(RefineBatches(data, 6, 9, 4, part=slice(2, 4), device=device)))
+    plain, same = next(iter(Batches(data, 6, 9, 4, part=slice(2, 4), device=device)))
+    assert torch.equal(keypoints, plain) and torch.equal(truth, same)
+    assert scale.shape == (2,) and (scale > 0).all()

@@ -27,7 +27,7 @@ CPU = parse_device("cpu")
 
 
 def _key(image: U8, crop: Crop) -> tuple[object, ...]:
-    return image.shape, hashlib.sha256(np.ascontiguousarray(image)).digest(), crop
+    return image.shape, hashlib.sha256(image.tobytes()).digest(), crop
 
 
 class RememberedMoveNet(MoveNet):

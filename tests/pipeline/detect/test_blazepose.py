@@ -25,7 +25,7 @@ def test_refining_at_the_border_stays_inside() -> None:
     heat_map = np.full((64, 64, 2), -20, np.float32)
     heat_map[0, 0, 0] = heat_map[63, 63, 1] = 5
     uv = refine(np.array([[0.001, 0.001], [0.999, 0.999]]), heat_map)
-    np.testing.assert_allclose(uv, [[0, 0], [63 / 64, 63 / 64]], atol=1e-4)
+    np.testing.assert_allclose(uv, np.array([[0, 0], [63 / 64, 63 / 64]]), atol=1e-4)
 
 
 def test_covered_joints_keep_some_score_and_joints_outside_none() -> None:

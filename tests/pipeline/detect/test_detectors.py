@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.arrays import U8
-from pipeline.detect import DETECTORS, create_detector
+from pipeline.detect.create import DETECTORS, create_detector
 from pipeline.detect.single_person import SinglePerson
 from pipeline.runtime import parse_device
 from pipeline.skeletons import COCO_17
@@ -146,7 +146,7 @@ def test_somebody_cut_at_the_waist_is_found_and_the_legs_are_missing(fresh: Fres
 
 
 def test_created_by_name_it_gives_the_same(fresh: Fresh, picture: Picture) -> None:
-    detector = create_detector("fast", parse_device("cpu"), threads=1)
+    detector = create_detector("fast", device=parse_device("cpu"), threads=1)
     (pose,) = detector(Frame(3, 0.1, picture("sports2d_000.jpg")))
     ((expected,),) = _run(fresh("fast"), [picture("sports2d_000.jpg")])
     np.testing.assert_allclose(pose.xy_px, expected.xy_px)

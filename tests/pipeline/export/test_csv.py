@@ -13,11 +13,12 @@ from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.skeletons import COCO_17, H36M_17
 from pipeline.smooth.people import create_smoothing
-from pipeline.types import Origin, Pose2D, Pose3D
+from pipeline.types import Origin, Person, Pose2D, Pose3D, Rows
+from tests.helpers.stand_ins import rows_of
 
 
 def pose3d(index: int, track: int = 0, settled: bool = True) -> Pose3D:
-    xyz = (np.arange(51, dtype=np.float32).reshape(17, 3) - 3 * index) / 100
+    xyz = (np.arange(51, dtype=np.float32).reshape(17, 3) - 3 * index) / np.float32(100)
     origin = np.full(17, Origin.MEASURED, np.uint8)
     origin[3] = Origin.SWAP_REPAIRED
     return Pose3D(track, index, index / 30, xyz, np.linspace(0, 1, 17, dtype=np.float32), origin, settled)
@@ -32,6 +33,11 @@ def pose2d(index: int) -> Pose2D:
     return Pose2D(index, index / 25, 2, xy, score, np.array([0, 0, 9, 9], np.float32), origin)
 
 
+def rows2d(pose: Pose2D) -> Rows:
+    person = Person(pose, Pose3D.missing(pose.frame_index, pose.time_s, pose.track_id))
+    return Rows(pose.frame_index, pose.time_s, (person,))
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -40,8 +46,8 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_poses3d_golden_text(tmp_path: Path) -> None:
     path = tmp_path / "poses3d.csv"
     with CsvPoses3D(path) as sink:
-        sink.write(pose3d(1, track=4))
-        sink.write(Pose3D.missing(2, 2 / 30, 4))
+        sink.write(rows_of(pose3d(1, track=4)))
+        sink.write(rows_of(Pose3D.missing(2, 2 / 30, 4)))
     lines = path.read_bytes().decode("ascii").split("\n")
     assert lines[0] == "frame,time_s,track_id,joint,x_m,y_m,z_m,score,origin,settled"
     assert lines[1] == "1,0.033333,4,pelvis,-0.03000,-0.02000,-0.01000,0.000,measured,1"
@@ -54,8 +60,8 @@ def test_poses3d_golden_text(tmp_path: Path) -> None:
 def test_poses2d_golden_text(tmp_path: Path) -> None:
     path = tmp_path / "poses2d.csv"
     with CsvPoses2D(path) as sink:
-        sink.write(pose2d(3))
-        sink.write(Pose2D.missing(4, 0.16))
+        sink.write(rows2d(pose2d(3)))
+        sink.write(rows2d(Pose2D.missing(4, 0.16)))
     lines = path.read_text(encoding="ascii").splitlines()
     assert lines[0] == "frame,time_s,track_id,joint,x_px,y_px,score,origin"
     assert lines[1] == "3,0.120000,2,nose,0.13,1.13,0.500,measured"
@@ -66,10 +72,9 @@ def test_poses2d_golden_text(tmp_path: Path) -> None:
 
 
 def test_tiny_negative_numbers_have_no_sign(tmp_path: Path) -> None:
-    pose = pose3d(0)
-    pose.xyz_m[:] = -1e-9
+    pose = replace(pose3d(0), xyz_m=np.full((17, 3), -1e-9, np.float32))
     with CsvPoses3D(tmp_path / "a.csv") as sink:
-        sink.write(pose)
+        sink.write(rows_of(pose))
     assert {row["x_m"] for row in rows(tmp_path / "a.csv")} == {"0.00000"}
 
 
@@ -79,7 +84,7 @@ def test_every_frame_has_its_rows(tmp_path: Path, wide: bool) -> None:
     path = tmp_path / "poses3d.csv"
     with CsvPoses3D(path, wide) as sink:
         for n in range(50):
-            sink.write(Pose3D.missing(n, n / 30) if n % 7 == 0 else pose3d(n))
+            sink.write(rows_of(Pose3D.missing(n, n / 30) if n % 7 == 0 else pose3d(n)))
     frames = [int(row["frame"]) for row in rows(path)]
     assert frames == [n for n in range(50) for _ in range(1 if wide else 17)]
 
@@ -87,8 +92,8 @@ def test_every_frame_has_its_rows(tmp_path: Path, wide: bool) -> None:
 def test_wide_columns_of_poses3d(tmp_path: Path) -> None:
     path = tmp_path / "poses3d.csv"
     with CsvPoses3D(path, wide=True) as sink:
-        sink.write(pose3d(0, settled=False))
-        sink.write(Pose3D.missing(1, 0.04))
+        sink.write(rows_of(pose3d(0, settled=False)))
+        sink.write(rows_of(Pose3D.missing(1, 0.04)))
     assert csv_poses3d.WIDE_COLUMNS[:9] == [
         "frame",
         "time_s",
@@ -111,7 +116,7 @@ def test_wide_columns_of_poses3d(tmp_path: Path) -> None:
 def test_wide_columns_of_poses2d(tmp_path: Path) -> None:
     path = tmp_path / "poses2d.csv"
     with CsvPoses2D(path, wide=True) as sink:
-        sink.write(pose2d(0))
+        sink.write(rows2d(pose2d(0)))
     (row,) = rows(path)
     assert list(row) == csv_poses2d.WIDE_COLUMNS and len(row) == 3 + 17 * 4
     assert row["r_ear_x_px"] == "" and row["r_ear_origin"] == "missing"
@@ -122,7 +127,7 @@ def test_wide_columns_of_poses2d(tmp_path: Path) -> None:
 def test_tidy_and_wide_hold_the_same_values(tmp_path: Path) -> None:
     for wide in (False, True):
         with CsvPoses3D(tmp_path / f"{wide}.csv", wide) as sink:
-            sink.write(pose3d(5, settled=False))
+            sink.write(rows_of(pose3d(5, settled=False)))
     (wide_row,) = rows(tmp_path / "True.csv")
     for row in rows(tmp_path / "False.csv"):
         assert row["settled"] == wide_row["settled"] == "0"
@@ -137,10 +142,14 @@ def test_smoothed_poses_have_the_same_rows_in_a_file_of_their_own(tmp_path: Path
     smoothing = create_smoothing("strong", live=False)
     assert smoothing is not None
     due = [frame for pose in poses for frame in smoothing.push([pose])] + smoothing.finish()
-    for name, people in (("poses3d.csv", [[pose] for pose in poses]), ("poses3d_smooth.csv", due)):
-        with CsvPoses3D(tmp_path / name, wide) as sink:
-            for pose in (pose for frame in people for pose in frame):
-                sink.write(pose)
+    with (
+        CsvPoses3D(tmp_path / "poses3d.csv", wide) as plain,
+        CsvPoses3D(tmp_path / "poses3d_smooth.csv", wide, smoothed=True) as calm,
+    ):
+        for pose, (smoothed,) in zip(poses, due, strict=True):
+            both = Person(Pose2D.missing(pose.frame_index, pose.time_s), pose, smoothed)
+            for sink in (plain, calm):
+                sink.write(Rows(pose.frame_index, pose.time_s, (both,)))
     raw, smooth = rows(tmp_path / "poses3d.csv"), rows(tmp_path / "poses3d_smooth.csv")
     moved = 0
     for one, other in zip(raw, smooth, strict=True):
@@ -154,7 +163,7 @@ def test_smoothed_poses_have_the_same_rows_in_a_file_of_their_own(tmp_path: Path
 def test_finished_rows_are_on_disk_before_close_and_renamed_after(tmp_path: Path) -> None:
     path = tmp_path / "poses3d.csv"
     sink = CsvPoses3D(path)
-    sink.write(pose3d(0))
+    sink.write(rows_of(pose3d(0)))
     assert not path.exists()
     assert (tmp_path / "poses3d.csv.part").read_bytes().count(b"\n") == 18
     sink.close()
@@ -165,12 +174,12 @@ def test_finished_rows_are_on_disk_before_close_and_renamed_after(tmp_path: Path
 def test_an_interruption_keeps_the_finished_rows(tmp_path: Path) -> None:
     path = tmp_path / "poses3d.csv"
     with pytest.raises(KeyboardInterrupt), CsvPoses3D(path) as sink:
-        sink.write(pose3d(0))
-        sink.write(pose3d(1))
+        sink.write(rows_of(pose3d(0)))
+        sink.write(rows_of(pose3d(1)))
         raise KeyboardInterrupt
     assert len(rows(path)) == 34
 
 
 def test_no_such_folder_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"poses3d\.csv: its folder does not exist .* --out"):
+    with pytest.raises(ExportError, match=r"poses3d\.csv: its folder does not exist .* choose another"):
         CsvPoses3D(tmp_path / "nowhere" / "poses3d.csv")

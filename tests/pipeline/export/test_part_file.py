@@ -10,6 +10,7 @@ from pipeline.export.csv_poses3d import CsvPoses3D
 from pipeline.export.output_folder import prepare_output
 from pipeline.export.part_file import PartFile
 from pipeline.types import Pose3D
+from tests.helpers.stand_ins import rows_of
 
 DEV_FULL = Path("/dev/full")
 
@@ -36,7 +37,10 @@ def test_a_full_disk_takes_back_the_half_row(tmp_path: Path) -> None:
     file.append(b"one\n")
     file._file = FullDisk(file._file, room=6)  # type: ignore[assignment]
     file.append(b"two\n")
-    with pytest.raises(ExportError, match=r"a\.csv: the disk is full.*--out.*rows written so far are kept"):
+    with pytest.raises(
+        ExportError,
+        match=r"a\.csv: the disk is full: free some space or choose another folder.*rows written so far are kept",
+    ):
         file.append(b"three\n")
     file.close()
     assert (tmp_path / "a.csv").read_bytes() == b"one\ntwo\n"
@@ -46,7 +50,7 @@ def test_a_full_disk_takes_back_the_half_row(tmp_path: Path) -> None:
 def test_a_device_that_is_full(tmp_path: Path) -> None:
     (tmp_path / "poses3d.csv.part").symlink_to(DEV_FULL)
     with pytest.raises(ExportError, match="the disk is full"), CsvPoses3D(tmp_path / "poses3d.csv") as sink:
-        sink.write(Pose3D.missing(0, 0.0))
+        sink.write(rows_of(Pose3D.missing(0, 0.0)))
 
 
 def test_close_reports_that_the_name_is_taken(tmp_path: Path) -> None:
@@ -73,7 +77,7 @@ def test_prepare_output_makes_the_folder_and_leaves_it_empty(tmp_path: Path) -> 
 def test_prepare_output_keeps_existing_results(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     (tmp_path / "notes.txt").write_text("mine too")
-    with pytest.raises(ConfigError, match=rf"already holds {name}; add --overwrite"):
+    with pytest.raises(ConfigError, match=rf"already holds {name}; add `overwrite`"):
         prepare_output(tmp_path, ["poses3d.csv", "run.json"], overwrite=False)
     assert (tmp_path / name).read_text() == "mine"
     prepare_output(tmp_path, ["poses3d.csv", "run.json"], overwrite=True)
@@ -84,6 +88,8 @@ def test_prepare_output_keeps_existing_results(tmp_path: Path, name: str) -> Non
 def test_prepare_output_ignores_files_of_others(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     prepare_output(tmp_path, ["poses3d.csv"], overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("below", [".", "deeper"])
@@ -104,5 +110,5 @@ def test_prepare_output_when_writing_is_forbidden(tmp_path: Path, monkeypatch: p
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    with pytest.raises(ExportError, match="permission denied: choose a folder with --out"):
+    with pytest.raises(ExportError, match="permission denied: choose a folder that you may write to"):
         prepare_output(tmp_path, ["poses3d.csv"], overwrite=False)

@@ -21,7 +21,8 @@ def names(folder: Path) -> list[str]:
 def test_the_picture_is_kept_exactly_in_a_new_folder(tmp_path: Path) -> None:
     path = save_snapshot(tmp_path / "a" / "b", PICTURE)
     assert path == tmp_path / "a" / "b" / "snapshot_0001.png"
-    assert np.array_equal(cv2.imread(str(path)), PICTURE)
+    kept = cv2.imread(str(path))
+    assert kept is not None and np.array_equal(kept, PICTURE)
 
 
 def test_numbers_go_on_after_the_last_and_replace_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.skeletons import COCO_17, H36M_17
-from pipeline.types import Origin, Pose2D, Pose3D
+from pipeline.types import Frame, Origin, Person, Pose2D, Pose3D, Shown, Tier
 
 # Metres, camera axes, facing the camera: the person's left is on the right of the picture.
 _BODY_M = {
@@ -41,6 +41,21 @@ def body2d(width: int, height: int, share: float = 0.4, score: float = 0.9) -> P
     xy = flat * np.float32(share * height) + np.array([width / 2, height / 2], np.float32)
     box = np.array([*xy.min(0), *xy.max(0)], np.float32)
     return Pose2D(0, 0.0, 0, xy, np.full(17, score, np.float32), box, np.full(17, Origin.MEASURED, np.uint8))
+
+
+def person(pose2d: Pose2D | None = None, pose3d: Pose3D | None = None) -> Person:
+    """Somebody with one of these poses, or with both."""
+    index, time_s, track_id = 0, 0.0, 0
+    if pose2d is not None:
+        index, time_s, track_id = pose2d.frame_index, pose2d.time_s, pose2d.track_id
+    elif pose3d is not None:
+        index, time_s, track_id = pose3d.frame_index, pose3d.time_s, pose3d.track_id
+    return Person(pose2d or Pose2D.missing(index, time_s, track_id), pose3d or Pose3D.missing(index, time_s, track_id))
+
+
+def shown(frame: Frame, *people: Person) -> Shown:
+    """A frame with these people."""
+    return Shown(frame, people, Tier.SETTLED)
 
 
 def hue(image: NDArray[np.uint8], xy_px: NDArray[np.floating]) -> str:

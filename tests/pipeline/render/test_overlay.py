@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.arrays import F32, U8
@@ -112,6 +112,7 @@ coordinates = st.one_of(
     st.lists(st.integers(0, 4), min_size=17, max_size=17),
     st.sampled_from([(HEIGHT, WIDTH), (1, 1), (2, 300), (300, 2)]),
 )
+@example([float("nan")] * 34, [1.0] * 17, [Origin.MEASURED] * 17, (HEIGHT, WIDTH))
 def test_any_coordinates_are_drawn_without_an_error(
     xy: list[float], score: list[float], origin: list[int], shape: tuple[int, int]
 ) -> None:
@@ -124,4 +125,7 @@ def test_any_coordinates_are_drawn_without_an_error(
         np.full(4, np.nan, np.float32),
         np.array(origin, np.uint8),
     )
-    draw_pose2d(np.zeros((*shape, 3), np.uint8), pose)
+    image = np.zeros((*shape, 3), np.uint8)
+    draw_pose2d(image, pose)
+    if not np.isfinite(pose.xy_px).all(1).any():
+        assert not image.any()  # there is nothing to be drawn

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -151,9 +151,12 @@ def test_a_filled_in_joint_is_hollow() -> None:
     ),
     st.integers(1, 3),
 )
+@example([float("nan")] * 51, 2)
 def test_any_coordinates_are_drawn_without_an_error(panel: Panel, numbers: list[float], people: int) -> None:
     xyz = np.array(numbers, np.float32).reshape(17, 3)
-    draw(panel, *[replace(body3d(n), xyz_m=xyz) for n in range(people)])
+    image = draw(panel, *[replace(body3d(n), xyz_m=xyz) for n in range(people)])
+    if not np.isfinite(xyz).all(1).any():
+        assert np.array_equal(image, draw(panel))  # only the axes
 
 
 def test_the_lowest_joint_stands_on_the_floor() -> None:

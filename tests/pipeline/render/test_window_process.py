@@ -24,7 +24,7 @@ from pipeline.render.keys import CLOSED
 from pipeline.render.shared_pictures import SharedPictures
 from pipeline.render.window_messages import Channel, Ended, Kind, Message
 from pipeline.render.window_process import WindowProcess
-from tests.helpers.leaks import wait_until
+from tests.helpers.leaks import child_processes, wait_until
 from tests.helpers.xvfb import Display, needs_xdotool, needs_xvfb, xvfb
 
 ROOT = Path(__file__).parents[3]
@@ -157,6 +157,12 @@ def display(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Display]:
         yield started
 
 
+def window_process_id() -> int:
+    """Of the one window that is open."""
+    (process_id,) = child_processes("pipeline.render.window_main")
+    return process_id
+
+
 @pytest.fixture
 def window(display: Display, monkeypatch: pytest.MonkeyPatch) -> Iterator[WindowProcess]:
     monkeypatch.setenv("DISPLAY", display.name)
@@ -180,7 +186,8 @@ def test_a_window_that_hangs_is_told_of_once_and_may_come_back(
     window: WindowProcess, display: Display, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(window_process, "OPEN_LIMIT_S", 0.3)
-    os.kill(window._process.pid, signal.SIGSTOP)
+    process_id = window_process_id()
+    os.kill(process_id, signal.SIGSTOP)
     started = time.monotonic()
     with caplog.at_level(logging.WARNING):
         for number in range(3000):  # more than the channel holds
@@ -188,7 +195,7 @@ def test_a_window_that_hangs_is_told_of_once_and_may_come_back(
             assert window.key(0) == -1
         assert wait_until(lambda: window.key(10) == -1 and len(caplog.records) > 0)
         window.show(picture(250))
-        os.kill(window._process.pid, signal.SIGCONT)
+        os.kill(process_id, signal.SIGCONT)
         assert wait_until(lambda: window.key(10) == -1 and bool((display.picture()[:240, :320] == 250).all()))
     assert [record.message for record in caplog.records] == [
         "the window has shown no picture for 0 s; the run goes on without it"
@@ -199,7 +206,7 @@ def test_a_window_that_hangs_is_told_of_once_and_may_come_back(
 @needs_xvfb
 def test_a_window_that_crashes_is_told_of_once(window: WindowProcess, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        window._process.kill()
+        os.kill(window_process_id(), signal.SIGKILL)
         assert wait_until(lambda: window.key(1) == -1 and len(caplog.records) > 0)
         for _ in range(3):
             window.show(picture(1))
@@ -243,11 +250,12 @@ def test_nothing_is_left_open(display: Display, monkeypatch: pytest.MonkeyPatch)
     for _ in range(3):
         opened = WindowProcess("PoseStride")
         opened.show(picture(1))
+        process_id = window_process_id()
         opened.close()
         opened.close()
         opened.show(picture(1))
         with pytest.raises(ProcessLookupError):
-            os.kill(opened._process.pid, 0)
+            os.kill(process_id, 0)
     monkeypatch.setenv("DISPLAY", ":64123")
     with pytest.raises(DisplayError):
         WindowProcess("PoseStride")

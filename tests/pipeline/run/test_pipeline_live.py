@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pipeline.run.results import Result
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.render.compose import Composer
 from pipeline.run.pipeline import Pipeline, RunOptions
-from pipeline.run.results import Result
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Frame, Origin, Pose2D, Pose3D
@@ -290,7 +290,7 @@ def test_a_slow_screen_loses_no_rows_of_settled_pictures_and_none_of_a_film() ->
     for _ in range(100):
         source.shown.release()
     pipeline = Pipeline(source, Paced(source), NumberingLifter(), Composer(*SIZE))
-    rows, filmed = [], []
+    rows, filmed = [], []  # type: ignore[var-annotated]
 
     def take(result: Result) -> None:
         if result.for_files:
@@ -372,7 +372,7 @@ def test_a_film_holds_every_processed_frame(latency: int, window: int) -> None:
 @pytest.mark.parametrize(("still_filming", "waiting"), [(True, 10), (False, 1)])
 def test_what_waits_for_drawing_is_at_most_a_second_old(still_filming: bool, waiting: int) -> None:
     """And when the film is stopped, the newest picture wins again."""
-    source, composer, filmed = Live(100, fps=10), Gated(), []
+    source, composer, filmed = Live(100, fps=10), Gated(), []  # type: ignore[var-annotated]
     film = Filmed(filmed)
 
     class Ending(Counting):

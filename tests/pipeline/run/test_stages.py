@@ -6,13 +6,13 @@ import time
 import pytest
 
 from pipeline.errors import StageStuckError
-from pipeline.run.stages import Handover, Meter, Stages, everything
+from pipeline.run.stages import Handover, Room, Stages, any_item
 
 
 def test_items_keep_their_order_through_several_stages() -> None:
     with Stages() as stages:
-        numbers = stages.threaded("a", range(500), 2)
-        doubled = stages.threaded("b", (2 * n for n in numbers), 3)
+        numbers = stages.threaded("a", range(500), Room(2))
+        doubled = stages.threaded("b", (2 * n for n in numbers), Room(3))
         assert list(doubled) == [2 * n for n in range(500)]
 
 
@@ -24,9 +24,9 @@ def test_an_error_reaches_the_last_reader_with_its_traceback() -> None:
             yield item
 
     with Stages() as stages:
-        first = stages.threaded("first", range(10), 2)
-        middle = stages.threaded("middle", broken(first), 2)
-        last = stages.threaded("last", (item for item in middle), 2)
+        first = stages.threaded("first", range(10), Room(2))
+        middle = stages.threaded("middle", broken(first), Room(2))
+        last = stages.threaded("last", (item for item in middle), Room(2))
         got = []
         with pytest.raises(ValueError, match="third") as caught:
             for item in last:
@@ -43,7 +43,7 @@ def test_newest_wins_drops_and_counts() -> None:
         produced.set()
 
     with Stages() as stages:
-        frames = stages.threaded("camera", producer(), 1, everything)
+        frames = stages.threaded("camera", producer(), Room(1, any_item))
         iterator = iter(frames)
         assert produced.wait(5)
         assert list(iterator) == [99] and frames.dropped == 99
@@ -57,31 +57,13 @@ def test_leaving_early_ends_all_threads() -> None:
             yield 0
 
     with Stages() as stages:
-        first = stages.threaded("first", endless(), 2)
-        second = stages.threaded("second", (item for item in first), 2)
+        first = stages.threaded("first", endless(), Room(2))
+        second = stages.threaded("second", (item for item in first), Room(2))
         next(iter(second))
     deadline = time.monotonic() + 5
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before
-
-
-def test_meter() -> None:
-    meter = Meter()
-    for milliseconds in (1, 2, 9):
-        meter.add("draw", milliseconds / 1000)
-    meter.add("lift", 0.1, items=10)
-    assert meter.median_ms("draw") == pytest.approx(2) and meter.percentile_ms("draw", 100) == pytest.approx(9)
-    assert meter.median_ms("lift") == pytest.approx(10) and meter.total_s("lift") == pytest.approx(0.1)
-    assert meter.median_ms("other") is None and meter.names() == ["draw", "lift"]
-    assert list(meter.timed("read", iter("abc"))) == ["a", "b", "c"]
-
-
-def test_meter_is_bounded() -> None:
-    meter = Meter()
-    for _ in range(10_000):
-        meter.add("x", 0.001)
-    assert len(meter._recent["x"]) == Meter._KEEP and meter.total_s("x") == pytest.approx(10)
 
 
 def test_a_stage_that_does_not_come_back_is_named() -> None:
@@ -94,9 +76,9 @@ def test_a_stage_that_does_not_come_back_is_named() -> None:
             yield item
 
     with Stages(patience_s=0.2) as stages:
-        first = stages.threaded("source", range(5), 2)
-        second = stages.threaded("detect", stuck(first), 2)
-        last = stages.threaded("draw", (item for item in second), 2)
+        first = stages.threaded("source", range(5), Room(2))
+        second = stages.threaded("detect", stuck(first), Room(2))
+        last = stages.threaded("draw", (item for item in second), Room(2))
         got = []
         with pytest.raises(StageStuckError, match="stage 'detect'"):
             for item in last:
@@ -112,8 +94,8 @@ def test_a_silent_source_is_not_a_stuck_stage() -> None:
             yield item
 
     with Stages(patience_s=0.1) as stages:
-        first = stages.threaded("source", slow(), 2)
-        assert list(stages.threaded("detect", (item for item in first), 2)) == [0, 1, 2]
+        first = stages.threaded("source", slow(), Room(2))
+        assert list(stages.threaded("detect", (item for item in first), Room(2))) == [0, 1, 2]
 
 
 def test_only_what_may_be_dropped_is_dropped() -> None:
@@ -125,7 +107,7 @@ def test_only_what_may_be_dropped_is_dropped() -> None:
         produced.set()
 
     with Stages() as stages:
-        items = stages.threaded("a", producer(), 1, lambda item: item % 2 == 0)
+        items = stages.threaded("a", producer(), Room(1, lambda item: item % 2 == 0))
         iterator = iter(items)
         assert produced.wait(5)
         got = list(iterator)
@@ -134,7 +116,7 @@ def test_only_what_may_be_dropped_is_dropped() -> None:
 
 def test_when_the_limit_falls_the_oldest_are_dropped() -> None:
     limit = 5
-    handover: Handover[int] = Handover(lambda: limit, everything)
+    handover: Handover[int] = Handover(Room(lambda: limit, any_item))
     stop = threading.Event()
     for number in range(5):
         handover.put(number, stop)

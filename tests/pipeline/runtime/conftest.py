@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 
 from pipeline.runtime import gpu, model
-from pipeline.runtime.cards import Card, find_card
+from pipeline.runtime.cards import DetectorCard, LifterCard, find_card
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _REAL_SESSION = ort.InferenceSession
@@ -46,7 +46,7 @@ class Session:
     opened: list[Session]
 
     def __init__(self, path: str, options: Any, providers: list[Any], enable_fallback: int = 1) -> None:
-        self.asked = dict(p if isinstance(p, tuple) else (p, {}) for p in providers)
+        self.asked: dict[str, dict[str, Any]] = dict(p if isinstance(p, tuple) else (p, {}) for p in providers)
         self.enable_fallback = enable_fallback
         self.real = _REAL_SESSION(path, options, providers=[CPU])
         self.batches: list[int] = []
@@ -67,16 +67,16 @@ class Session:
 
     def run(self, names: None, feed: dict[str, Any]) -> list[Any]:
         batch = len(next(iter(feed.values())))
-        if self.fails:
-            type(self).fails(self, batch)
+        if (fails := type(self).fails) is not None:
+            fails(self, batch)
         self.batches.append(batch)
         outputs = self.real.run(names, feed)
         half = self.asked.get(TENSORRT, {}).get("trt_fp16_enable") == "1"
         return [output * (1 + self.half_error) for output in outputs] if half else outputs
 
     def run_with_iobinding(self, binding: Binding) -> None:
-        if self.fails:
-            type(self).fails(self, 1)
+        if (fails := type(self).fails) is not None:
+            fails(self, 1)
         self.bound_runs += 1
         self.real.run_with_iobinding(binding.real)
 
@@ -99,13 +99,13 @@ def gpu_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
 
 
 @pytest.fixture
-def card() -> Card:
-    return find_card("lift-27", "lifter")
+def card() -> LifterCard:
+    return find_card("lift-27", LifterCard)
 
 
 @pytest.fixture
-def detector_card() -> Card:
-    return find_card("movenet-lightning", "detector")
+def detector_card() -> DetectorCard:
+    return find_card("movenet-lightning", DetectorCard)
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import pytest
 
 from pipeline.runtime import Device, OnnxModel
 from pipeline.runtime.binding import BoundRun, can_bind
-from pipeline.runtime.cards import find_card
+from pipeline.runtime.cards import Card, find_card
 from pipeline.runtime.model import sample
 
 
 def session_of(name: str) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    path = find_card(name, "lifter" if name.startswith("lift") else "detector").model_path
+    path = find_card(name, Card).model_path
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

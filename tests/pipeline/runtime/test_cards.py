@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.runtime.cards import file_sha256, find_card, list_cards, read_card
+from pipeline.runtime.cards import (
+    Card,
+    DetectorCard,
+    LifterCard,
+    file_sha256,
+    find_card,
+    list_cards,
+    read_card,
+)
 
 GOOD = {
     "name": "tiny",
@@ -31,10 +39,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_good_card(folder: Path) -> None:
-    card = find_card("tiny", "detector", folder)
+    card = find_card("tiny", DetectorCard, folder)
     card.verify()
-    assert (card.name, card.kind, card.data["opset"]) == ("tiny", "detector", 17)
-    assert [c.name for c in list_cards(folder=folder)] == ["tiny"] and list_cards("lifter", folder) == []
+    assert (card.name, card.kind, card.opset, card.input_size) == ("tiny", "detector", 17, 8)
+    assert [c.name for c in list_cards(Card, folder)] == ["tiny"] and list_cards(LifterCard, folder) == []
 
 
 def test_damaged_and_missing_weights(folder: Path) -> None:
@@ -71,19 +79,19 @@ def test_wrong_type_and_no_card(folder: Path) -> None:
 
 def test_an_unknown_name_lists_what_there_is(folder: Path) -> None:
     with pytest.raises(ModelError, match=r"no detector named 'tinny'.*there are: tiny"):
-        find_card("tinny", "detector", folder)
+        find_card("tinny", DetectorCard, folder)
     with pytest.raises(ModelError, match="there are: none"):
-        find_card("tiny", "lifter", folder)
+        find_card("tiny", LifterCard, folder)
 
 
 def test_the_shipped_models_fit_their_cards() -> None:
-    cards = list_cards()
+    cards = list_cards(Card)
     assert {"movenet-thunder", "movenet-lightning", "blazepose-heavy", "lift-27"} <= {card.name for card in cards}
     for card in cards:
         card.verify()
 
 
 def test_the_shipped_models_say_nothing_of_the_machine_that_made_them() -> None:
-    for card in list_cards():
+    for card in list_cards(Card):
         content = card.model_path.read_bytes()
         assert b'File "' not in content and b"site-packages" not in content, card.name

@@ -80,7 +80,10 @@ def test_tensorrt_alone_is_missing(machine: Machine) -> None:
     assert gpu_problem() is None
     problem = gpu_problem(Device("tensorrt"))
     assert (
-        problem and "libnvinfer.so.10" in problem and "tensorrt-cu13>=10,<11" in problem and "--device cuda" in problem
+        problem
+        and "libnvinfer.so.10" in problem
+        and "tensorrt-cu13>=10,<11" in problem
+        and "or use the device cuda" in problem
     )
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 
 from pipeline.errors import DeviceError, ModelError
-from pipeline.lift import onnx
+from pipeline.lift import windows
 from pipeline.runtime import Device, OnnxModel, gpu
 from pipeline.runtime.cards import Card, file_sha256
 from pipeline.runtime.model import FP16_LIMIT, LARGEST_BATCH, largest_difference
@@ -17,11 +18,11 @@ CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "Tensorrt
 
 
 def test_cuda_is_used_when_it_can_be(card: Card, gpu_machine, keypoints) -> None:
-    gpu_machine()
+    sessions = gpu_machine()
     automatic, second = OnnxModel(card, Device("auto")), OnnxModel(card, Device("cuda", 1))
     assert automatic.provider == second.provider == CUDA
     assert automatic.choice.startswith("cuda:0 (device auto") and second.choice == "cuda:1"
-    asked = second._session.asked
+    asked = sessions.opened[-1].asked
     assert list(asked) == [CUDA, CPU] and asked[CUDA]["device_id"] == "1" and asked[CUDA]["use_tf32"] == "0"
     for got, true in zip(second.run(keypoints), OnnxModel(card, Device("cpu")).run(keypoints), strict=True):
         np.testing.assert_array_equal(got, true)
@@ -36,20 +37,20 @@ def test_onnx_runtime_may_never_change_to_the_cpu_by_itself(card: Card, gpu_mach
 
 def test_asked_for_cuda_and_got_the_cpu_is_an_error(card: Card, gpu_machine) -> None:
     gpu_machine((CPU,))
-    with pytest.raises(DeviceError, match=r"--device cuda:0 was asked for.*CPUExecutionProvider.*doctor"):
+    with pytest.raises(DeviceError, match=r"device cuda:0 was asked for.*CPUExecutionProvider.*doctor"):
         OnnxModel(card, Device("cuda"))
 
 
 def test_asked_for_tensorrt_and_got_cuda_is_an_error(card: Card, gpu_machine) -> None:
     gpu_machine((CUDA, CPU))
-    with pytest.raises(DeviceError, match=r"--device tensorrt:0 was asked for.*CUDAExecutionProvider"):
+    with pytest.raises(DeviceError, match=r"device tensorrt:0 was asked for.*CUDAExecutionProvider"):
         OnnxModel(card, Device("tensorrt"))
 
 
 def test_what_is_missing_is_named(card: Card, gpu_machine, monkeypatch) -> None:
     gpu_machine()
     monkeypatch.setattr(gpu, "gpu_problem", lambda device: "libcudnn.so.9 can't be loaded")
-    with pytest.raises(DeviceError, match=r"--device cuda:2 was asked for, but libcudnn.so.9 .*doctor.*--device cpu"):
+    with pytest.raises(DeviceError, match=r"device cuda:2 was asked for, but libcudnn.so.9 .*doctor.*the device cpu"):
         OnnxModel(card, Device("cuda", 2))
 
 
@@ -80,7 +81,7 @@ def no_memory(session, batch: int) -> None:
 def test_a_gpu_that_fails_at_the_warm_up(card: Card, gpu_machine, caplog) -> None:
     gpu_machine(fails=no_memory)
     with pytest.raises(
-        DeviceError, match=r"--device cuda:0 .*Failed to allocate[^\n]*memory is full[^\n]*--device cpu"
+        DeviceError, match=r"device cuda:0 .*Failed to allocate[^\n]*memory is full[^\n]*the device cpu"
     ):
         OnnxModel(card, Device("cuda"))
     assert OnnxModel(card, Device("auto")).provider == CPU
@@ -101,12 +102,12 @@ def test_a_gpu_that_fails_in_mid_run(request, gpu_machine, which: str, message: 
         raise RuntimeError(message)
 
     sessions.fails = broken
-    node = model._session.get_inputs()[0]
+    node = sessions.opened[-1].get_inputs()[0]
     inputs = np.zeros([1, *node.shape[1:]], np.int32 if "int" in node.type else np.float32)
     with pytest.raises(DeviceError) as caught:
         model.run(inputs)
     text = str(caught.value)
-    assert all(words in text for words in ("cuda:0", card.name, message, hint, "--device cpu"))
+    assert all(words in text for words in ("cuda:0", card.name, message, hint, "use the device cpu"))
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
@@ -122,26 +123,27 @@ def test_a_wrong_shape_is_not_the_gpus_fault(card: Card, detector_card: Card, gp
 
 def test_gpus_are_warmed_up_at_the_smallest_and_the_largest_batch(card: Card, detector_card: Card, gpu_machine) -> None:
     sessions = gpu_machine()
-    assert OnnxModel(card, Device("cuda"))._session.batches == [1, LARGEST_BATCH]
-    assert OnnxModel(detector_card, Device("cuda"))._session.bound_runs == 1
-    assert OnnxModel(card, Device("cpu"))._session.batches == []
-    assert len(sessions.opened) == 3
-    assert onnx.BATCH <= LARGEST_BATCH, "lifters get larger batches than the warm-up has seen"
+    for asked, device in ((card, "cuda"), (detector_card, "cuda"), (card, "cpu")):
+        OnnxModel(asked, Device(device))
+    lifter, detector, cpu = sessions.opened
+    assert (lifter.batches, detector.bound_runs, cpu.batches) == ([1, LARGEST_BATCH], 1, [])
+    assert windows.BATCH <= LARGEST_BATCH, "lifters get larger batches than the warm-up has seen"
 
 
 def test_half_precision_with_parity(card: Card, gpu_machine) -> None:
-    gpu_machine(half_error=0.9 * FP16_LIMIT)
+    sessions = gpu_machine(half_error=0.9 * FP16_LIMIT)
     model = OnnxModel(card, Device("tensorrt"))
     assert (model.provider, model.precision) == (TENSORRT, "fp16") and "fp16" in model.choice
-    assert list(model._session.asked) == [TENSORRT, CUDA, CPU]
+    assert list(sessions.opened[0].asked) == [TENSORRT, CUDA, CPU]
 
 
 @pytest.mark.parametrize("half_error", [1.1 * FP16_LIMIT, np.nan])
 def test_half_precision_without_parity(card: Card, gpu_machine, caplog, keypoints, half_error: float) -> None:
-    gpu_machine(half_error=half_error)
+    sessions = gpu_machine(half_error=half_error)
     model = OnnxModel(card, Device("tensorrt"))
     assert (model.provider, model.precision) == (TENSORRT, "fp32")
-    assert model._session.asked[TENSORRT]["trt_fp16_enable"] == "0" and model._session.batches == [1, LARGEST_BATCH]
+    used = sessions.opened[-1]
+    assert used.asked[TENSORRT]["trt_fp16_enable"] == "0" and used.batches == [1, LARGEST_BATCH]
     assert f"{card.name} runs in full precision" in caplog.text
     np.testing.assert_array_equal(model.run(keypoints)[0], OnnxModel(card, Device("cpu")).run(keypoints)[0])
 
@@ -157,8 +159,9 @@ def test_half_precision_that_can_not_even_be_built(card: Card, gpu_machine, capl
 
 
 def test_tensorrt_keeps_its_engines(card: Card, gpu_machine, tmp_path, caplog) -> None:
-    gpu_machine()
-    options = OnnxModel(card, Device("tensorrt"))._session.asked[TENSORRT]
+    sessions = gpu_machine()
+    OnnxModel(card, Device("tensorrt"))
+    options = sessions.opened[0].asked[TENSORRT]
     assert options["trt_engine_cache_enable"] == "1"
     assert options["trt_engine_cache_path"].startswith(str(tmp_path / "cache"))
     assert "takes minutes" in caplog.text
@@ -192,7 +195,7 @@ def test_a_file_that_is_no_model(card: Card, tmp_path, gpu_machine, kind: str, e
     gpu_machine()
     path = tmp_path / "x.onnx"
     path.write_bytes(b"no model")
-    broken = Card(card.path, "x", "lifter", path, file_sha256(path), card.data)
+    broken = replace(card, name="x", model_path=path, sha256=file_sha256(path))
     with pytest.raises(error, match=r"can't load .*x"):
         OnnxModel(broken, Device(kind))
 

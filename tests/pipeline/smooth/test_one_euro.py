@@ -6,11 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.smooth.one_euro import OneEuro
-from pipeline.smooth.presets import PRESETS, RESTART_S, Preset
+from pipeline.smooth.presets import RESTART_S, Preset, find_preset
 from pipeline.types import Origin, Pose3D
 
-LIGHT, STRONG = PRESETS["light"], PRESETS["strong"]
-assert LIGHT is not None and STRONG is not None
+
+def preset(name: str) -> Preset:
+    found = find_preset(name)
+    assert found is not None
+    return found
+
+
+LIGHT, STRONG = preset("light"), preset("strong")
 presets = st.sampled_from([LIGHT, STRONG])
 
 

@@ -56,7 +56,7 @@ def test_off_smooths_nothing() -> None:
 
 @pytest.mark.parametrize(("asked", "hint"), [("Light", "'light'"), ("stron", "'strong'"), ("42", "off, light, strong")])
 def test_an_unknown_preset_names_the_nearest(asked: str, hint: str) -> None:
-    with pytest.raises(ConfigError, match=f"--smooth '{asked}' is not known.*{hint}"):
+    with pytest.raises(ConfigError, match=f"smooth '{asked}' is not known.*{hint}"):
         find_preset(asked)
 
 

@@ -14,7 +14,8 @@ def pose(time_s: float, place_m: float, missing: tuple[int, ...] = ()) -> Pose3D
 
 
 def test_it_holds_what_was_appended_and_not_dropped() -> None:
-    recent, kept = Stretches(10), []
+    recent = Stretches(10)
+    kept: list[int] = []
     for n in range(100):
         while len(kept) >= 3 + n % 7:
             recent.drop_oldest()

@@ -5,12 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.smooth.presets import PRESETS, RESTART_S, Preset
+from pipeline.smooth.presets import RESTART_S, Preset, find_preset
 from pipeline.smooth.zero_phase import MOST_FRAMES, ZeroPhase
 from pipeline.types import Origin, Pose3D
 
-LIGHT, STRONG = PRESETS["light"], PRESETS["strong"]
-assert LIGHT is not None and STRONG is not None
+
+def preset(name: str) -> Preset:
+    found = find_preset(name)
+    assert found is not None
+    return found
+
+
+LIGHT, STRONG = preset("light"), preset("strong")
 presets = st.sampled_from([LIGHT, STRONG])
 few = settings(max_examples=25)
 

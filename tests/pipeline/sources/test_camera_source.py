@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class FakeCapture:
 
     def __init__(
         self,
-        images: list[U8 | threading.Event | None],
+        images: Sequence[U8 | threading.Event | None],
         clock: FakeClock,
         *,
         opened: bool = True,
@@ -149,7 +149,7 @@ def test_a_failed_read_is_tried_again() -> None:
 def test_a_camera_that_stops_is_an_error_after_its_frames() -> None:
     capture = FakeCapture([numbered_image(n) for n in range(3)], FakeClock(0.1))
     seen = []
-    with pytest.raises(SourceError, match=r"camera 0 delivers no pictures .*--reconnect"):
+    with pytest.raises(SourceError, match=r"camera 0 delivers no pictures .*`reconnect`"):
         seen.extend(frame.index for frame in open_fake(capture, None, QUICK))
     assert seen == [0, 1, 2]
     assert capture.released == 1
@@ -166,7 +166,7 @@ def test_a_read_that_blocks_in_the_driver_does_not_hang_the_run() -> None:
     release = threading.Event()
     capture = FakeCapture([numbered_image(0), numbered_image(1), release], FakeClock(0.1))
     try:
-        seen = []
+        seen: list[int] = []
         with pytest.raises(SourceError, match="camera 0 delivers no pictures"):
             seen.extend(frame.index for frame in open_fake(capture, None, QUICK))
         assert seen == [0, 1] and capture.released == 0

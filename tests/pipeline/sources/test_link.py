@@ -89,7 +89,9 @@ def test_a_break_is_an_error_with_advice() -> None:
     connection = Scripted(1.0, ConnectionLost("device broke off (reset)"))
     link = link_to(ONCE, connection)
     link.next()
-    with pytest.raises(SourceError, match=r"device broke off \(reset\); look at its cable, or let --reconnect"):
+    with pytest.raises(
+        SourceError, match=r"device broke off \(reset\); look at its cable, or let `reconnect` open it again"
+    ):
         link.next()
     assert connection.closed == 1 and link.state.phase is LivePhase.ENDED
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions, parse_options
 from pipeline.sources.walker import STATURE_M, Walk, body_points
 
-SMALL = {"width_px": 320, "height_px": 180}
+SMALL: dict[str, Any] = {"width_px": 320, "height_px": 180}
 
 
 def test_same_seed_same_pictures_other_seed_others() -> None:
@@ -143,7 +145,7 @@ def test_a_span_moves_the_truth_with_the_frames() -> None:
     for frame in part:
         assert np.array_equal(frame.image, pictures[15 + frame.index].image)
         assert np.array_equal(part.truth_xyz_m(frame.index), whole.truth_xyz_m(15 + frame.index))
-    with pytest.raises(ConfigError, match="leaves no frame"):
+    with pytest.raises(ConfigError, match="leave no frame"):
         SyntheticSource(SyntheticOptions(frames=30, **SMALL), start_s=1.0)
 
 
@@ -186,5 +188,5 @@ def test_bad_options_are_named(option: str) -> None:
 
 
 def test_near_misses_are_suggested() -> None:
-    with pytest.raises(ConfigError, match="did you mean frames"):
+    with pytest.raises(ConfigError, match="did you mean 'frames'"):
         parse_options("synthetic:frame=5")

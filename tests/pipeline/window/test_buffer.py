@@ -71,7 +71,8 @@ def test_a_short_gap_is_interpolated_over_time_and_marked() -> None:
         assert (due[n].pose.origin == Origin.INTERPOLATED).all()
         assert due[n].pose.xy_px == pytest.approx(BODY + 2.0 * n, abs=1e-3)
         assert due[n].pose.score == pytest.approx(np.full(17, 0.45))
-        assert due[n].window is not None and (due[n].window.origin == Origin.INTERPOLATED).all()
+        window = due[n].window
+        assert window is not None and (window.origin == Origin.INTERPOLATED).all()
     assert (due[9].pose.origin == Origin.MEASURED).all() and (due[13].pose.origin == Origin.MEASURED).all()
 
 

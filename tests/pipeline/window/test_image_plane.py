@@ -6,7 +6,7 @@ import pytest
 from pipeline.skeletons import COCO_17, H36M_17, coco17_to_h36m17
 from pipeline.types import Window
 from pipeline.window.buffer import WindowBuffer
-from pipeline.window.image_plane import IMAGE_NORMALISATION, image_plane, window_in_picture
+from pipeline.window.image_plane import image_plane, window_in_picture
 from tests.helpers.stand_ins import pose2d
 
 SIZE = (640, 480)
@@ -80,7 +80,7 @@ def test_windows_for_a_published_checkpoint() -> None:
     xy *= 0.5
 
     def windows(shift_px: float) -> list[Window]:
-        buffer = WindowBuffer(0, 9, 4, SIZE, normalisation=IMAGE_NORMALISATION)
+        buffer = WindowBuffer(0, 9, 4, SIZE, normalisation="image")
         due = []
         for n in range(12):
             due += buffer.push(pose2d(n, n / 30, xy[n] + shift_px))

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+import app
 from models.data.human36m import load_human36m
-from models.evaluation.human36m_eval import main
 from models.evaluation.metrics import mpjpe
 from models.exchange.checkpoints import load_official
 from pipeline.window.image_plane import image_plane
@@ -35,7 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *more: str) -> dict:
     out = folder / "figures.json"
-    main([str(folder / "no_refine_1.pth"), "--data", str(folder), "--keypoints", "gt", "--json", str(out), *more])
+    words = ["evaluate", str(folder / "no_refine_1.pth"), "--protocol", "human36m", "--on", str(folder)]
+    assert app.main([*words, "--keypoints", "gt", "--json", str(out), *more]) == 0
     return json.loads(out.read_text())
 
 
@@ -74,20 +75,33 @@ def test_options_change_what_they_say(folder: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["nothing.onnx", "--data", "."], 2, "nothing.onnx does not exist"),
-        (["{}/no_refine_1.pth", "--data", "{}"], 2, "data_2d_h36m_cpn_ft_h36m_dbb.npz can't be read"),
-        (["{}/no_refine_1.pth", "--data", "{}", "--dataset", "humaneva"], 2, "lifts 17 joints, the data set has 15"),
-        (["{}/refine_1.pth", "--data", "{}"], 1, "holds the refine module"),
-        (["{}/no_refine_1.pth", "--data", "{}", "--refine", "{}/no_refine_1.pth"], 1, "holds a network"),
-        (["{}/data_3d_h36m.npz", "--data", "{}"], 2, "is not a checkpoint"),
+        (["nothing.onnx", "--on", "."], 2, "nothing.onnx does not exist"),
+        (["{}/no_refine_1.pth", "--on", "{}"], 2, "data_2d_h36m_cpn_ft_h36m_dbb.npz can't be read"),
+        (["{}/no_refine_1.pth", "--on", "{}", "--protocol", "humaneva"], 2, "lifts 17 joints, the data set has 15"),
+        (["{}/refine_1.pth", "--on", "{}"], 1, "holds the refine module"),
+        (["{}/no_refine_1.pth", "--on", "{}", "--refine", "{}/no_refine_1.pth"], 1, "holds a network"),
+        (["{}/data_3d_h36m.npz", "--on", "{}"], 2, "is not a checkpoint"),
+        (["{}/no_refine_1.pth", "--on", "{}", "--refine"], 2, "is not a published module; give its refine_*.pth"),
     ],
 )
 def test_refusals_are_one_line(folder: Path, capsys, arguments: list[str], code: int, message: str) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([argument.format(folder) for argument in arguments])
-    assert stop.value.code == code
+    words = [argument.format(folder) for argument in arguments]
+    protocol = [] if "--protocol" in words else ["--protocol", "human36m"]
+    assert app.main(["evaluate", *words, *protocol]) == code
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_several_models_share_the_tables(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = folder / "no_refine_1.pth", tmp_path / "other.pth"
+    second.write_bytes(first.read_bytes())
+    out = tmp_path / "figures.json"
+    words = ["evaluate", str(first), str(second), "--protocol", "human36m", "--on", str(folder), "--keypoints", "gt"]
+    assert app.main([*words, "--json", str(out)]) == 0
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith(("no_refine", "other"))]
+    assert rows == 3 * ["no_refine_1", "other"]
+    one, two = json.loads(out.read_text())["results"]
+    assert one["mpjpe_mm"] == two["mpjpe_mm"] and two["model"] == str(second)
 
 
 def test_humaneva_needs_its_own_network(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,6 +113,9 @@ def test_humaneva_needs_its_own_network(tmp_path: Path, folder: Path, capsys: py
         for part in ("weight", "bias"):
             state[f"{head}.1.{part}"] = state[f"{head}.1.{part}"][:45].clone()
     torch.save(state, tmp_path / "no_refine_15.pth")
-    main([str(tmp_path / "no_refine_15.pth"), "--data", str(tmp_path), "--dataset", "humaneva"])
+    words = ["evaluate", str(tmp_path / "no_refine_15.pth"), "--protocol", "humaneva", "--on", str(tmp_path)]
+    assert app.main(words) == 0
     row = capsys.readouterr().out.splitlines()[2].split()
     assert row[:4] == ["no_refine_15", "-", "-", "-"] and all(float(cell) > 0 for cell in row[4:]) and len(row) == 11
+    assert app.main([*words, "--keypoints", "projected"]) == 2
+    assert "the lenses of HumanEva-I are not published" in capsys.readouterr().err

@@ -1,24 +1,24 @@
-"""Single frames first, and what the next training takes over."""
+"""The weights and the history that a training takes over from another one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 import torch
 
-from models.data.bodies import PARENT, vary
-from models.data.mocap import WindowSampler, load_mocap, stature_m
+import app
+from models.data.mocap import load_mocap
 from models.exchange.export_onnx import export, round_matrices
 from models.network.strided_transformer import Architecture, StridedTransformer
-from models.training import pretrain, train
-from models.training.pretrain import FrameTrainer, lift_frames
-from models.training.train import Recipe
+from models.training.checkpoint import record_of, write_state
+from models.training.frames import SingleFrames
+from models.training.recipe import LifterRecipe
 from models.training.validation import validation_windows
-from models.training.warm_start import stage_of, stages_of, start_from
+from models.training.warm_start import stages_of, start_from
+from models.training.windows import Windows
 from pipeline.errors import ConfigError
 from pipeline.runtime.cards import WEIGHTS_DIR, file_sha256
 from tests.helpers.mocap import write_mocap
@@ -38,49 +38,40 @@ def no_windows() -> torch.Tensor:
     raise AssertionError("only exported lifters need them")
 
 
-def saved(trainer: train.Trainer, path: Path) -> Path:
-    trainer.save(path)
+def saved(lifter: Windows, path: Path) -> Path:
+    write_state(path, lifter.state())
     return path
-
-
-def test_without_attention_every_frame_is_lifted_alone() -> None:
-    torch.manual_seed(0)
-    network = FrameTrainer(TINY, Recipe(target=4)).network.eval()
-    windows = torch.randn(5, 9, 17, 3)
-    with torch.no_grad():
-        network.position.zero_()
-        _, sequence = network(windows)
-        frames = lift_frames(network, windows.flatten(0, 1)).reshape(5, 9, 17, 3)
-    assert torch.allclose(sequence, frames, atol=1e-6)
 
 
 def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "frames"
-    arguments = ["--data", str(data), "--out", str(out), "--width", "16", "--hidden", "32", "--batch", "48"]
-    pretrain.main([*arguments, "--steps", "150", "--threads", "1", "--decay", "0.5"])
-    pretrain.main([*arguments, "--steps", "160", "--threads", "1"])
+    network = ["--data", str(data), "--width", "16", "--hidden", "32", "--threads", "1"]
+    frames = ["train", "--stage", "frames", *network, "--out", str(out), "--batch", "48"]
+    assert app.main([*frames, "--steps", "150", "--decay", "0.5"]) == 0
+    assert app.main([*frames, "--steps", "160"]) == 0
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in log] == [150, 160]
     state = torch.load(out / "checkpoint.pt", weights_only=True)
     assert (state["average"]["vanilla.0.attention.out.weight"] == 0).all()
-    untrained = FrameTrainer(Architecture.from_dict(state["architecture"]), Recipe()).network
+    untrained = SingleFrames(Architecture.from_dict(state["architecture"]), LifterRecipe()).lifter
     new = start_from(untrained, out / "checkpoint.pt", no_windows)
-    assert new == [] and torch.equal(untrained.embed[0].weight, state["average"]["embed.0.weight"])
+    assert new == [] and torch.equal(untrained.embed[0].weight, state["average"]["embed.0.weight"])  # type: ignore[arg-type]
     lifter = tmp_path / "lifter"
-    options = ["--data", str(data), "--out", str(lifter), "--width", "16", "--hidden", "32", "--batch", "4"]
-    train.main([*options, "--steps", "2", "--start-from", str(out / "checkpoint.pt")])
+    windows = ["train", *network, "--batch", "4"]
+    begun = ["--start-from", str(out / "checkpoint.pt")]
+    assert app.main([*windows, "--out", str(lifter), "--steps", "2", *begun]) == 0
     # Its weights' way is remembered, over the whole chain.
     again = tmp_path / "again"
-    options[3] = str(again)
-    train.main([*options, "--steps", "1", "--target", "26", "--start-from", str(lifter / "checkpoint.pt")])
+    begun = ["--start-from", str(lifter / "checkpoint.pt")]
+    assert app.main([*windows, "--out", str(again), "--steps", "1", "--target", "26", *begun]) == 0
     state = torch.load(again / "checkpoint.pt", weights_only=True)
     before = [(stage["what"], stage["window"], stage["steps_done"]) for stage in state["stages_before"]]
-    assert before == [("single frames (models.training.pretrain)", 27, 160), ("windows (models.training.train)", 27, 2)]
-    assert stage_of(state)["target"] == 26 and state["stages_before"][1]["target"] == 13
+    assert before == [("single frames (app.py train --stage frames)", 27, 160), ("windows (app.py train)", 27, 2)]
+    assert record_of(state)["target"] == 26 and state["stages_before"][1]["target"] == 13
 
 
 def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
-    narrow = train.Trainer(TINY, Recipe(target=4))
+    narrow = Windows(TINY, LifterRecipe(target=4))
     wide = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_hidden": 48, "strides": (3, 3)}))
     assert start_from(wide, saved(narrow, tmp_path / "narrow.pt"), no_windows) == []
     x = torch.randn(3, 9, 17, 3)
@@ -90,10 +81,10 @@ def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
 
 
 def test_a_longer_window_gets_the_weights_and_resampled_positions(tmp_path: Path) -> None:
-    short = train.Trainer(TINY, Recipe(target=4))
+    short = Windows(TINY, LifterRecipe(target=4))
     long = StridedTransformer(Architecture(**{**TINY.to_dict(), "window": 27, "strides": (3, 9)}))
     assert start_from(long, saved(short, tmp_path / "short.pt"), no_windows) == []
-    assert torch.equal(long.vanilla[0].expand.weight, short.network.vanilla[0].expand.weight)
+    assert torch.equal(long.vanilla[0].expand.weight, short.network.vanilla[0].expand.weight)  # type: ignore[arg-type, union-attr]
     theirs, ours = short.network.position[0], long.position[0]
     # the ends stay, and in between nothing is invented
     assert torch.allclose(ours[0], theirs[0]) and torch.allclose(ours[-1], theirs[-1])
@@ -101,7 +92,7 @@ def test_a_longer_window_gets_the_weights_and_resampled_positions(tmp_path: Path
 
 
 def test_other_widths_and_other_files_are_refused(tmp_path: Path) -> None:
-    path = saved(train.Trainer(TINY, Recipe(target=4)), tmp_path / "tiny.pt")
+    path = saved(Windows(TINY, LifterRecipe(target=4)), tmp_path / "tiny.pt")
     other = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_model": 32, "strides": (3, 3)}))
     with pytest.raises(ConfigError, match="d_model 16, this network 32"):
         start_from(other, path, no_windows)
@@ -113,21 +104,6 @@ def test_other_widths_and_other_files_are_refused(tmp_path: Path) -> None:
         start_from(other, tmp_path / "text.pt", no_windows)
 
 
-def test_windows_as_captured_keep_their_shape(data: Path) -> None:
-    """Mirror, limb lengths and yaw only: what leans or bends is the captured motion itself."""
-    motion, _ = WindowSampler(load_mocap(data / "train.npz"), 9, 4).draw(np.random.default_rng(0), 200)
-    captured = vary(motion, np.random.default_rng(1), as_captured=1.0)
-    varied = vary(motion, np.random.default_rng(1), as_captured=0.0)
-
-    def upright(points: np.ndarray) -> np.ndarray:
-        trunk = points[:, 4, 8] - points[:, 4, 0]
-        return np.rad2deg(np.arccos(trunk[:, 1] / np.linalg.norm(trunk, axis=1)))
-
-    assert np.percentile(upright(captured), 95) < 16 < 40 < np.percentile(upright(varied), 95)
-    lengths = np.linalg.norm(captured - captured[:, :, np.maximum(PARENT, 0)], axis=-1)
-    assert lengths.std(1).max() < 0.02 and stature_m(captured).mean(1) == pytest.approx(1.7, abs=1e-3)
-
-
 def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> None:
     """The same poses in use, and nearly the same in training mode, where the batch's own statistics count."""
     torch.manual_seed(1)
@@ -135,7 +111,7 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
     keypoints = torch.from_numpy(validation_windows(load_mocap(data / "val.npz"), 9, 4, count=256).keypoints)
     with torch.no_grad():
         for parameter in trained.parameters():  # the exporter keeps equal weights once, and trained ones never are
-            parameter += 0.02 * torch.randn_like(parameter)
+            parameter += 0.02 * torch.randn_like(parameter)  # type: ignore[misc]
     trained.train()
     for _ in range(60):
         trained(keypoints)  # running statistics
@@ -161,16 +137,3 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
     path.with_suffix(".json").write_text(json.dumps({**card, "architecture": {**TINY.to_dict(), "vanilla_layers": 3}}))
     with pytest.raises(ConfigError, match="its card's architecture has"):
         start_from(again, path, lambda: keypoints)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--window", "30"], "window 30"),
-        (["--strides", "3,x"], "invalid literal"),
-        (["--strides", "3,3"], "multiply to 9"),
-    ],
-)
-def test_a_network_that_can_not_be_is_named(data: Path, tmp_path: Path, words: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        train.main(["--data", str(data), "--out", str(tmp_path / "run"), *words])

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from models.training import compare
-from models.training.compare import ARMS, runs_under, table
+import app
+from models.training import ablation
+from models.training.ablation import ARMS, Ablation, compare, runs_under, table
 from pipeline.errors import ConfigError
 from tests.helpers.mocap import write_mocap
 
@@ -16,7 +17,7 @@ from tests.helpers.mocap import write_mocap
 def write_log(folder: Path, steps: int, error: float) -> None:
     folder.mkdir(parents=True)
     entries = [
-        {"step": step, **{metric: error * scale for metric in compare._METRICS}}
+        {"step": step, **{metric: error * scale for metric in ablation._METRICS}}
         for step, scale in ((steps // 2, 2.0), (steps, 1.0))
     ]
     (folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
@@ -40,19 +41,19 @@ def test_it_trains_prints_and_draws_and_does_not_train_again(tmp_path: Path, cap
     write_mocap(data / "train.npz", clips=2, frames=60)
     write_mocap(data / "val.npz", clips=2, frames=60)
     out = tmp_path / "out"
-    options = ["--data", str(data), "--out", str(out), "--seeds", "1", "--steps", "2", "--batch", "2"]
-    options += ["--width", "16", "--hidden", "16", "--threads", "1"]
-    monkeypatch.setattr(compare, "_TIMED", 3)
-    compare.main(options)
+    options = ["train", "--stage", "ablation", "--data", str(data), "--out", str(out), "--seeds", "1", "--steps", "2"]
+    options += ["--batch", "2", "--width", "16", "--hidden", "16", "--threads", "1"]
+    monkeypatch.setattr(ablation, "_TIMED", 3)
+    assert app.main(options) == 0
     printed = capsys.readouterr().out
     assert printed.count("\n") >= 5 and "| strided + alpha_t | 1 |" in printed
     assert (out / "comparison.png").read_bytes()[:4] == b"\x89PNG"
     arms = json.loads((out / "comparison.json").read_text())["arms"]
     assert arms[0]["frame_mpjpe_mm"]["mean"] != arms[1]["frame_mpjpe_mm"]["mean"]
-    monkeypatch.setattr(compare, "_command", lambda *_: pytest.fail("trained again"))
-    compare.main(options)
+    monkeypatch.setattr(ablation, "_command", lambda *_: pytest.fail("trained again"))
+    assert app.main(options) == 0
 
 
 def test_a_failed_training_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ended with status"):
-        compare.main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--seeds", "1", "--threads", "1"])
+        compare(Ablation(tmp_path, tmp_path / "out", 1, 1, 1, 60.0, 2, 2, 16, 16))
