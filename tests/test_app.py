@@ -91,7 +91,10 @@ def test_a_video_gives_all_results(tmp_path: Path, person, capsys) -> None:
     report = json.loads((out / "run.json").read_text())
     assert report["status"] == "complete" and report["counts"]["frames"] == 30
     lifter = report["models"]["lifter"]
-    assert lifter["sha256"] == cards.find_card("lift-27", "lifter").sha256 and lifter["quality"] == "best"
+    assert (
+        lifter["sha256"] == cards.find_card("lift-27", cards.LifterCard).sha256
+        and report["chosen"]["quality"] == "best"
+    )
     assert report["timings"]["latency_ms_median"] > 0 and report["conventions"]["body_height_m"] == 1.8
     printed = capsys.readouterr().out
     assert "30 frames, person in 30" in printed and "latency" in printed and str(out / "poses3d.csv") in printed
@@ -314,14 +317,18 @@ def test_a_python_without_the_packages_is_told_what_to_do(verb: str, package: st
         (["--detector", "acurate"], ("acurate", "accurate")),
         (["--device", "gpu"], ("gpu", "cuda")),
         (["--model", "lift-28"], ("lift-28", "lift-27")),
-        (["--window", "28"], ("28", "27")),
-        (["--window", "81", "--model", "lift-27"], ("27", "81")),
-        (["--height", "175"], ("175", "metres")),
-        (["--focal-px", "-3"], ("focal",)),
-        (["--refine"], ("--focal-px",)),
+        (["--window", "28"], ("--window 28", "27")),
+        (["--window", "81", "--model", "lift-27"], ("--model 'lift-27'", "27", "--window 81")),
+        (["--height", "175"], ("--height 175", "metres")),
+        (["--focal-px", "-3"], ("--focal-px -3",)),
+        (["--refine"], ("--refine", "--focal-px")),
         (["--refine", "refine-28", "--focal-px", "900"], ("refine-28", "refine-27")),
-        (["--threads", "-1"], ("threads",)),
-        (["--start", "-1"], ("start",)),
+        (["--threads", "-1"], ("--threads -1",)),
+        (["--start", "-1"], ("--start -1",)),
+        (["--start", "3", "--end", "2"], ("--end 2", "--start (3 s)")),
+        (["--preset", "acurate"], ("--preset 'acurate'", "did you mean 'accurate'")),
+        (["--formats", "csw"], ("--formats 'csw'", "did you mean 'csv'")),
+        (["--fps", "25"], ("--fps 25", "synthetic")),
     ],
 )
 def test_wrong_values_name_the_right_ones(tmp_path: Path, capsys, arguments: list[str], words) -> None:
@@ -375,9 +382,13 @@ def test_bench_writes_its_figures(tmp_path: Path, capsys, live: bool) -> None:
     arguments = ["bench", "synthetic:frames=20,size=160x120", "--detector", "fast", "--json", str(file)]
     assert app.main(arguments + ["--live"] * live) == 0
     figures = json.loads(file.read_text())
-    assert figures["fps"] > 0 and figures["latency_ms_p95"] >= figures["latency_ms_median"] > 0
-    assert set(figures["stages"]) == {"wait" if live else "decode", "detect", "lift", "draw", "write"}
-    assert figures["frames"] + figures["dropped_frames"] == 20 and (live or figures["dropped_frames"] == 0)
+    timings, counts = figures["timings"], figures["counts"]
+    assert timings["fps"] > 0 and timings["latency_ms_p95"] >= timings["latency_ms_median"] > 0
+    stages = {"wait" if live else "decode", "detect", "lift", "draw", "write"}
+    assert set(timings["stages"]) == stages == set(figures["shares"])
+    assert figures["shares"].pop("wait", None) is None
+    assert sum(figures["shares"].values()) == pytest.approx(1, abs=0.01) and figures["peak_memory_mb"] > 10
+    assert counts["frames"] + counts["dropped_frames"] == 20 and (live or counts["dropped_frames"] == 0)
     assert "frames/s" in capsys.readouterr().out
 
 
@@ -414,7 +425,7 @@ def test_a_run_that_breaks_down_says_so_in_its_run_json(
     def broken(*_: object) -> None:
         raise RuntimeError("the unexpected")
 
-    monkeypatch.setattr("pipeline.export.results.Outputs.take", broken)
+    monkeypatch.setattr("pipeline.export.result_files.ResultFiles.write", broken)
     (tmp_path / "run.json").write_text('{"status": "complete"}')
     assert run("synthetic:frames=5,size=160x120", "--overwrite", out=tmp_path) == 1
     report = json.loads((tmp_path / "run.json").read_text())

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from models.data.mocap import load_mocap
 from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_clips
 from models.evaluation.figures import (
+    Alternatives,
     ConditionFigures,
     FootageFigures,
     FootageResult,
@@ -26,7 +27,6 @@ from models.evaluation.figures import (
     MocapProtocol,
     MocapResult,
     ModelFields,
-    Alternatives,
     QualityFigures,
 )
 from models.evaluation.mediapipe_reference import reference

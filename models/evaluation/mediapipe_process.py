@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import U8
-from pipeline.errors import ConfigError, ModelError, PoseStrideError
+from pipeline.errors import ConfigError, ModelError
 
 NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
 """MediaPipe's ``model_complexity`` and the name of its network."""

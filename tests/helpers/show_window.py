@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+from functools import cache
 
 import numpy as np
 
@@ -37,10 +38,13 @@ SIZE_PX = (640, 360)
 _LIMIT_S = 10.0
 
 
+@cache
 def picture() -> U8:
-    """What the program shows."""
+    """What the program shows; made once, since the axes of its panel take a while."""
     frame = Frame(7, 0.25, np.full((SIZE_PX[1], SIZE_PX[0], 3), (90, 140, 110), np.uint8))
-    return Composer(*SIZE_PX).draw(shown(frame, person(body2d(*SIZE_PX), body3d())), Status(30.0, "preview"))
+    made = Composer(*SIZE_PX).draw(shown(frame, person(body2d(*SIZE_PX), body3d())), Status(30.0, "preview"))
+    made.flags.writeable = False
+    return made
 
 
 def _until_command(screen: Screen, image: U8, fresh: bool) -> Command | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import app
-from pipeline.runtime.cards import WEIGHTS_DIR, read_document
+from pipeline.runtime.cards import WEIGHTS_DIR, read_card, read_document
 
 ROOT = Path(app.__file__).parent
 

@@ -45,7 +45,7 @@ def test_the_help_has_groups_and_defaults(capsys) -> None:
 
 def test_lists_of_known_names() -> None:
     assert known_names("--kinds", "a, b,", ("a", "b")) == ["a", "b"]
-    with pytest.raises(ConfigError, match="--kinds: 'swap' is not known; did you mean swaps"):
+    with pytest.raises(ConfigError, match="--kinds 'swap' is not known; did you mean 'swaps'"):
         known_names("--kinds", "swap", ("swaps", "clean"))
     with pytest.raises(ConfigError, match="--kinds names none; there are: a"):
         known_names("--kinds", ",", ("a",))

@@ -8,7 +8,7 @@ import pytest
 from models.data.human36m import ACTIONS, KEPT_POINTS, TEST_SUBJECTS, TRAIN_SUBJECTS, load_human36m
 from models.data.published_cameras import HUMAN36M_CAMERAS, HUMANEVA_CAMERAS, rotation
 from models.data.videopose3d import CameraSequence, part_of
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.skeletons import COCO_17, H36M_17, coco17_to_h36m17
 from tests.helpers.videopose3d_files import metadata_of, write_human36m
 
@@ -140,7 +140,7 @@ def test_a_third_of_the_data() -> None:
     both = part_of(whole, fraction=0.5, stride=5)
     assert len(both.xy_px) == 10 and both.rate_hz == 10
     for bad in ({"fraction": 0}, {"fraction": 1.5}, {"stride": 0}):
-        with pytest.raises(DataError, match="not valid"):
+        with pytest.raises(ConfigError, match="not valid"):
             part_of(whole, **bad)
 
 

@@ -108,13 +108,13 @@ def test_what_is_missing_is_named(tmp_path, monkeypatch) -> None:
     with pytest.raises(ConfigError, match=r"no_python can't be started .*requirements-mediapipe.txt"):
         MediaPipeProcess(str(tmp_path / "no_python"))
     with closing(MediaPipeProcess(sys.executable)) as mediapipe:
-        with pytest.raises(ConfigError, match=r"MediaPipe lite can't be started: .*OSError: no network"):
+        with pytest.raises(ModelError, match=r"MediaPipe lite can't be started: .*OSError: no network"):
             mediapipe.start(0)
         mediapipe.start(1)  # it lives on
     (tmp_path / "packages" / "mediapipe" / "__init__.py").write_text("raise ImportError('no such package')")
     with (
         closing(MediaPipeProcess(sys.executable)) as mediapipe,
-        pytest.raises(ConfigError, match="ended with code 1: ImportError: no such package; benchmarks/requirements"),
+        pytest.raises(ModelError, match="ended with code 1: ImportError: no such package; benchmarks/requirements"),
     ):
         mediapipe.start(1)
 

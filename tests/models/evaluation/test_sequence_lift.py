@@ -11,7 +11,7 @@ from models.data.published_cameras import HUMAN36M_CAMERAS, HUMANEVA_CAMERAS
 from models.data.videopose3d import CameraSequence
 from models.evaluation.sequence_lift import BATCH, Network, WholeSequences
 from models.network.refine import Refine
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.skeletons import H36M_17
 from pipeline.types import Normalisation
 from pipeline.window.image_plane import image_plane
@@ -112,7 +112,7 @@ def test_an_unpublished_lens_is_assumed() -> None:
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
-    with pytest.raises(ConfigError, match="lifts 17 joints, the data set has 15"):
+    with pytest.raises(DataError, match="lifts 17 joints, the data set has 15"):
         WholeSequences(network(flat(4)), HUMANEVA_15)
-    with pytest.raises(ConfigError, match="refine module does not belong"):
+    with pytest.raises(DataError, match="refine module does not belong"):
         WholeSequences(network(flat(4), "person-view"), H36M_17, refine=Refine(17))

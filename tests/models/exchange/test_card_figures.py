@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.exchange.card_figures import LIVE, annotate
-from pipeline.errors import ConfigError
-from pipeline.runtime.cards import WEIGHTS_DIR, read_document
+from pipeline.errors import DataError
+from pipeline.runtime.cards import WEIGHTS_DIR, read_card, read_document
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_figures_of_other_weights_are_refused(card: Path, tmp_path: Path) -> Non
     before = card.read_text()
     file = tmp_path / "figures.json"
     file.write_text(json.dumps({"model": {"sha256": "0" * 64}, "data": "x"}))
-    with pytest.raises(ConfigError, match="no figures of the weights lift-27"):
+    with pytest.raises(DataError, match="no figures of the weights lift-27"):
         annotate(card, [file])
     assert card.read_text() == before
 
@@ -88,9 +88,9 @@ def test_a_second_model_is_noted_and_must_be_the_one_beside_the_card(card: Path,
     before = card.read_text()
     assert read_document(card)["metrics"][LIVE]["provisional_by"] == early
     file.write_text(json.dumps({"results": [{**own, "provisional_by": {**early, "sha256": "0" * 64}}]}))
-    with pytest.raises(ConfigError, match="other weights of lift-27-live"):
+    with pytest.raises(DataError, match="other weights of lift-27-live"):
         annotate(card, [file])
     file.write_text(json.dumps({"results": [own, own]}))
-    with pytest.raises(ConfigError, match="several results of lift-27"):
+    with pytest.raises(DataError, match="several results of lift-27"):
         annotate(card, [file])
     assert card.read_text() == before

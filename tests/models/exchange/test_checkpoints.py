@@ -18,7 +18,7 @@ from models.exchange.checkpoints import (
     load_official_refine,
 )
 from models.exchange.official_layout import network_from_official, official_architecture, official_kind
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ConfigError, DataError, ModelError
 from pipeline.lift.create import lifter_of
 from pipeline.runtime import Device
 from pipeline.runtime.cards import LifterCard, RefinerCard, find_card
@@ -109,7 +109,7 @@ def test_other_state_dictionaries_are_refused(tmp_path: Path, state: dict[str, T
 
 def test_other_files_are_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = tmp_path / "file.pth"
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(DataError, match="No such file"):
         load_official(path)
     for content in (b"", b"no checkpoint", b"PK\x03\x04 torn"):
         path.write_bytes(content)
@@ -158,7 +158,7 @@ def test_export_with_a_card_that_the_pipeline_runs(tmp_path: Path, capsys: pytes
     assert (card.window, card.lookahead) == (27, 13)
     assert "no_refine_4_4369.pth" in card.source and max(card.parity.values()) < 1e-5
     lifter = lifter_of(card, Device("cpu"), threads=1)
-    assert (lifter.normalisation, lifter.window, lifter.lookahead) == ("image", 27, 13)
+    assert (lifter.spec.normalisation, lifter.spec.window, lifter.spec.lookahead) == ("image", 27, 13)
     session = ort.InferenceSession(str(card.model_path), providers=["CPUExecutionProvider"])
     frame, sequence = session.run(None, {"keypoints": arrays["input"].astype(np.float32)})
     assert np.abs(frame - arrays["frame"][:, 0]).max() < 1e-5
@@ -187,7 +187,7 @@ def test_a_model_is_not_replaced_by_accident(tmp_path: Path) -> None:
     torch.save(golden("official_network_27")[1], checkpoint)
     (tmp_path / "mine.json").write_text("{}")
     for name, weights, message in (
-        ("mine", tmp_path, "mine.json exists already"),
+        ("mine", tmp_path, "is taken by .*mine.json"),
         ("../mine", tmp_path, "'../mine' is not valid"),
         ("mine", tmp_path / "nowhere", "is not a folder"),
     ):

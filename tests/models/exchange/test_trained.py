@@ -69,7 +69,7 @@ def test_a_lifter_and_its_card(run: Path, data: Path, tmp_path: Path, capsys) ->
 def test_a_model_is_not_replaced_unasked(run: Path, data: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "tiny.json").write_text("{}")
     assert export(run, "tiny", data, tmp_path) == 2
-    assert "exists already; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+    assert "choose another, or replace it with --overwrite" in capsys.readouterr().err
     assert export(run, "tiny", data, tmp_path, "--overwrite") == 0
     assert find_card("tiny", LifterCard, tmp_path).sha256 == file_sha256(tmp_path / "tiny.onnx")
 

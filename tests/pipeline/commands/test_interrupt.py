@@ -12,7 +12,7 @@ import app
 from pipeline.commands import interrupt
 from pipeline.commands.interrupt import Interrupt, deaf, interrupts, stopping
 from pipeline.run.pipeline import Pipeline
-from pipeline.run.results import Statistics
+from pipeline.run.statistics import Statistics
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

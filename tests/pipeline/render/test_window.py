@@ -125,16 +125,24 @@ def program(request: pytest.FixtureRequest, display: Display, tmp_path: Path) ->
         yield started
 
 
+@pytest.fixture(scope="module", params=["process", "inside"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The same, started once on a display of its own, for tests that leave it as they found it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with xvfb(folder) as display, running(display, folder, request.param) as started:
+        yield started
+
+
 def red_pixels(image: U8) -> int:
     blue, green, red = np.moveaxis(image.astype(int), -1, 0)
     return int(((red > 180) & (green < 100) & (blue < 100)).sum())
 
 
 @needs_xvfb
-def test_the_screen_shows_the_picture_and_its_skeleton(program: Program) -> None:
-    assert program.obey("say") == "none"
-    assert program.shows(picture())
-    pose, shown = body2d(*SIZE_PX), program.shown()
+def test_the_screen_shows_the_picture_and_its_skeleton(shared: Program) -> None:
+    assert shared.obey("say") == "none"
+    assert shared.shows(picture())
+    pose, shown = body2d(*SIZE_PX), shared.shown()
     for side, expected in (("l", "left"), ("r", "right")):
         thigh = (pose.xy_px[COCO_17.index(f"{side}_hip")] + pose.xy_px[COCO_17.index(f"{side}_knee")]) / 2
         assert hue(shown, thigh) == expected
@@ -187,43 +195,45 @@ def test_qt_is_given_the_systems_libx11_xcb(display: Display, tmp_path: Path) ->
 
 @needs_xvfb
 @needs_xdotool
-def test_keys_reach_the_program(program: Program) -> None:
-    program.obey("say")
-    assert program.shows(picture())
-    pressed = [program.press(key) for key in ("r", "s", "m", "space", "question", "Escape", "q", "Q")]
+def test_keys_reach_the_program(shared: Program) -> None:
+    shared.obey("say")
+    assert shared.shows(picture())
+    pressed = [shared.press(key) for key in ("r", "s", "m", "space", "question", "Escape", "q", "Q")]
     assert pressed == ["RECORD", "SNAPSHOT", "MIRROR", "PAUSE", "HELP", "QUIT", "QUIT", "QUIT"]
-    assert program.press("m", "wait") == "MIRROR"
+    assert shared.press("m", "wait") == "MIRROR"
+    assert shared.press("question") == "HELP"
+    assert shared.shows(picture())  # the help is gone again
 
 
 @needs_xvfb
 @needs_xdotool
-def test_arrow_keys_are_not_taken_for_letters(program: Program) -> None:
+def test_arrow_keys_are_not_taken_for_letters(shared: Program) -> None:
     """Their X11 codes end in the codes of Q, R and S."""
-    program.obey("say")
-    assert program.shows(picture())
-    program.send("key")
-    program.display.type(TITLE, "Left", "Up", "Right")
-    program.display.type(TITLE, "m")
-    assert program.answer() == "MIRROR"
+    shared.obey("say")
+    assert shared.shows(picture())
+    shared.send("key")
+    shared.display.type(TITLE, "Left", "Up", "Right")
+    shared.display.type(TITLE, "m")
+    assert shared.answer() == "MIRROR"
 
 
 @needs_xvfb
 @needs_xdotool
-def test_the_help_is_shown_and_hidden_by_its_key(program: Program) -> None:
-    program.obey("say")
-    assert program.shows(picture())
-    assert program.press("h") == "HELP"
+def test_the_help_is_shown_and_hidden_by_its_key(shared: Program) -> None:
+    shared.obey("say")
+    assert shared.shows(picture())
+    assert shared.press("h") == "HELP"
 
     def changed(shown: U8) -> NDArray[np.bool_]:
         return np.asarray(difference(shown, picture()).max(-1) > 40, np.bool_)
 
     # Only its letters count: its plate is as dark as the panel under it.
-    assert program.comes_to(lambda shown: float(changed(shown).mean()) > 0.005)
-    rows, columns = np.nonzero(changed(program.shown()))
+    assert shared.comes_to(lambda shown: float(changed(shown).mean()) > 0.005)
+    rows, columns = np.nonzero(changed(shared.shown()))
     height, width = picture().shape[:2]
     assert abs(rows.mean() - height / 2) < 20 and columns.min() > SIZE_PX[0] and columns.max() < width
-    assert program.press("h") == "HELP"
-    assert program.shows(picture())
+    assert shared.press("h") == "HELP"
+    assert shared.shows(picture())
 
 
 @only_linux

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench_endurance import Endured, FlatLifter, Sample, Story, endure, growth
-from pipeline.run.pipeline import RunOptions
-from pipeline.run.results import Result
-from pipeline.run.stages import Meter
+from pipeline.run.meter import Meter
+from pipeline.run.options import RunOptions
+from pipeline.types import Rows
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="reads /proc/self")
 
-OPTIONS = RunOptions(smooth="light", show_lookahead=0)
+OPTIONS = RunOptions(smooth="light", preview_lookahead=0)
 # People come and go, and the stream breaks, as often in these frames as in some minutes.
 BUSY = Story(
     2000, away_every=400, away=60, blink_every=110, guest_every=500, guest=200, break_every=700, break_s=3.0, burst=0
@@ -34,16 +34,16 @@ def test_a_long_live_run_grows_in_nothing_and_has_row_n_for_frame_n(monkeypatch)
 def test_frames_that_come_all_at_once_are_dropped_and_counted() -> None:
     """Sparse detection and a burst after each break: a row for every frame that was not dropped."""
     story = Story(600, away_every=400, away=60, break_every=150, burst=6)
-    rows: list[Result] = []
-    options = RunOptions(detect_every=3, show_lookahead=3)
+    rows: list[Rows] = []
+    options = RunOptions(detect_every=3, preview_lookahead=3)
     endured = endure(story, FlatLifter(), options, sample_every=50, write=rows.append, draw_every=20)
     assert endured.handed == 600 and endured.rows == len(rows) == 600 - endured.dropped
-    assert endured.in_order and rows[-1].frame.index == 599
-    gone = set(range(600)) - {row.frame.index for row in rows}
+    assert endured.in_order and rows[-1].frame_index == 599
+    gone = set(range(600)) - {row.frame_index for row in rows}
     assert len(gone) == endured.dropped
     # only those that did not wait, or the one before them, which had not been taken yet
     assert all(not (story.waits(index) and story.waits(index + 1)) for index in gone)
-    jumps = [b.frame.time_s - a.frame.time_s for a, b in pairwise(rows)]
+    jumps = [b.time_s - a.time_s for a, b in pairwise(rows)]
     assert sum(jump > story.break_s for jump in jumps) == 3
 
 

@@ -9,15 +9,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pipeline.run.results import Result
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.render.compose import Composer
-from pipeline.run.pipeline import Pipeline, RunOptions
+from pipeline.run.options import RunOptions
+from pipeline.run.pipeline import Pipeline
 from pipeline.sources import SyntheticSource
 from pipeline.sources.synthetic import SyntheticOptions
-from pipeline.types import Frame, Origin, Pose2D, Pose3D
-from tests.helpers.stand_ins import NumberingLifter, NumberingPreviewLifter, TrueDetector
+from pipeline.types import Drawn, Frame, Origin, Pose2D, Pose3D, Tier
+from tests.helpers.stand_ins import NumberingLifter, NumberingPreviewLifter, PairDetector, TrueDetector
+from tests.helpers.taken import Picture, Taken
 
 SIZE = (160, 120)
 
@@ -54,123 +55,126 @@ class Leading(TrueDetector):
         return super().__call__(frame)
 
 
-def play(source: Live, lifter=None, lookahead: int = 0, **options) -> tuple[list[Result], Pipeline]:
-    pipeline = Pipeline(
+def piped(source: Live, detector=None, lifter=None, composer=None, **options) -> Pipeline:
+    """A run that draws."""
+    return Pipeline(
         source,
-        Leading(source, lookahead),
+        detector or TrueDetector(source),
         lifter or NumberingPreviewLifter(),
-        Composer(*SIZE),
-        RunOptions(show_lookahead=lookahead, **options),
+        RunOptions(**options),
+        drawer=composer or Composer(*SIZE),
     )
-    out: list[Result] = []
-    newest = -1
 
-    def take(result: Result) -> None:
-        nonlocal newest
-        out.append(result)
-        if not result.settled or newest < 0:
-            newest = result.frame.index
+
+def play(source: Live, lifter=None, lookahead: int = 0, **options) -> tuple[Taken, Pipeline]:
+    pipeline = piped(source, Leading(source, lookahead), lifter, preview_lookahead=lookahead, **options)
+
+    def next_frame(picture: Picture) -> None:
+        if picture.shown.tier is Tier.PREVIEW:
             source.shown.release()
 
-    pipeline.run(take)
-    return out, pipeline
+    return Taken(next_frame).of(pipeline), pipeline
 
 
 @pytest.mark.parametrize("lookahead", [0, 3])
 def test_the_newest_frame_is_shown_at_once_and_settles_later(lookahead: int) -> None:
     out, pipeline = play(Live(40), lookahead=lookahead)
-    settled, shown = [r for r in out if r.for_files], [r for r in out if not r.for_files]
-    assert [r.frame.index for r in settled] == list(range(40))
-    assert all((r.poses3d[0].xyz_m == r.frame.index).all() and r.settled and r.poses3d[0].settled for r in settled)
-    # The source ends before the last frames get the look-ahead of a provisional pose; they come in one rush.
-    early, last = shown[: 40 - lookahead], shown[40 - lookahead :]
-    assert [r.frame.index for r in early] == list(range(40 - lookahead))
-    assert {r.frame.index for r in last} <= set(range(40 - lookahead, 40))
-    assert all((r.poses3d[0].xyz_m == r.frame.index + 0.5).all() and not r.poses3d[0].settled for r in early)
-    assert all((r.poses3d[0].xyz_m == r.frame.index).all() and r.settled for r in last)
-    assert all(r.picture is None for r in settled) and all(r.picture is not None for r in shown)
-    assert all(r.poses2d[0].frame_index == r.frame.index for r in out)
+    assert out.frames == list(range(40))
+    assert all((p.pose3d.xyz_m == n).all() and p.pose3d.settled for n, p in enumerate(out.first))
+    assert all(p.pose2d.frame_index == n for n, p in enumerate(out.first))
+    # The source ends before the last frames get the look-ahead of a preview; they come in one rush.
+    early, last = out.shown(Tier.PREVIEW), out.shown(Tier.SETTLED)
+    assert out.pictures == early + last
+    assert [one.index for one in early] == list(range(40 - lookahead))
+    assert {one.index for one in last} <= set(range(40 - lookahead, 40))
+    assert all((one.pose.xyz_m == one.index + 0.5).all() and not one.pose.settled for one in early)
+    assert all((one.pose.xyz_m == one.index).all() and one.pose.settled for one in last)
+    assert all(one.picture is not None for one in out.pictures)
+    assert all(one.shown.people[0].pose2d.frame_index == one.index for one in out.pictures)
     # A frame settles when the thirteenth frame after it is in.
-    order = [(r.settled, r.frame.index) for r in out]
-    assert order.index((True, 5)) > order.index((False, 18 - lookahead))
+    assert out.order.index(("rows", 5)) > out.order.index(("preview", 18 - lookahead))
     statistics = pipeline.statistics
     assert statistics.frames == 40 and statistics.pictures + statistics.not_drawn == 40
     assert statistics.meter.median_ms("settled") is not None
 
 
-def test_with_the_whole_look_ahead_the_settled_pose_is_drawn() -> None:
+@pytest.mark.parametrize("lookahead", [None, 13])
+def test_with_the_whole_look_ahead_the_settled_pose_is_drawn(lookahead: int | None) -> None:
     source = Live(30)
-    pipeline = Pipeline(source, Leading(source, 30), NumberingLifter(), Composer(*SIZE), RunOptions(show_lookahead=13))
-    out: list[Result] = []
-    pipeline.run(out.append)
-    rows, pictures = [r for r in out if r.for_files], [r for r in out if not r.for_files]
-    assert [r.frame.index for r in rows] == list(range(30)) and all(r.picture is None for r in rows)
-    assert all(r.settled and r.picture is not None and (r.poses3d[0].xyz_m == r.frame.index).all() for r in pictures)
-    assert len(pictures) + pipeline.statistics.not_drawn == 30
+    pipeline = piped(source, Leading(source, 30), NumberingLifter(), preview_lookahead=lookahead)
+    out = Taken().of(pipeline)
+    assert out.frames == list(range(30)) and out.pictures == out.shown(Tier.SETTLED)
+    assert all(one.picture is not None and one.pose.settled for one in out.pictures)
+    assert all((one.pose.xyz_m == one.index).all() for one in out.pictures)
+    assert len(out.pictures) + pipeline.statistics.not_drawn == 30
 
 
-def test_without_a_picture_there_are_no_provisional_poses() -> None:
+def test_where_nothing_is_shown_there_are_no_previews() -> None:
     source = Live(30)
     for _ in range(40):
         source.shown.release()
-    pipeline = Pipeline(source, TrueDetector(source), NumberingPreviewLifter(), None, RunOptions(show_lookahead=0))
-    out: list[Result] = []
-    pipeline.run(out.append)
-    assert out and all(r.settled for r in out)
+    options = RunOptions(preview_lookahead=0)
+    out = Taken().of(Pipeline(source, TrueDetector(source), NumberingPreviewLifter(), options))
+    assert out.rows and out.pictures == [] and all(person.pose3d.settled for person in out.first)
 
 
-def test_a_lifter_without_provisional_poses_is_refused() -> None:
-    source = Live(3)
-    with pytest.raises(ConfigError, match="--latency best"):
-        Pipeline(source, TrueDetector(source), NumberingLifter(), Composer(*SIZE), RunOptions(show_lookahead=0))
+def test_who_shows_frames_without_a_drawer_gets_previews_too() -> None:
+    source = Live(30)
+    pipeline = Pipeline(
+        source, TrueDetector(source), NumberingPreviewLifter(), RunOptions(preview_lookahead=0), shows=True
+    )
+    out = Taken(lambda picture: source.shown.release()).of(pipeline)
+    assert [one.index for one in out.shown(Tier.PREVIEW)] == list(range(30)) == out.frames
+    assert all(one.picture is None and one.shown.frame.image.shape == (120, 160, 3) for one in out.pictures)
+
+
+def test_a_lifter_without_previews_is_refused() -> None:
+    with pytest.raises(ConfigError, match="without previews; use `latency` best") as caught:
+        piped(Live(3), lifter=NumberingLifter(), preview_lookahead=0)
+    assert (caught.value.field, caught.value.value) == ("preview_lookahead", 0)
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])
 def test_sparse_detection_holds_what_is_shown_and_fills_what_settles(every: int) -> None:
     source = Live(41)
     out, pipeline = play(source, detect_every=every)
-    for result in out:
-        looked_at = result.frame.index % every == 0
-        origin = set(result.poses3d[0].origin.tolist())
-        if looked_at:
+    for n, person in enumerate(out.first):
+        origin = set(person.pose3d.origin.tolist())
+        if n % every == 0:
             assert origin == {Origin.MEASURED}
-        elif result.settled and result.frame.index < 40 - 40 % every:
-            assert origin == {Origin.INTERPOLATED}, result.frame.index
-        elif not result.settled:
+        elif n < 40 - 40 % every:
+            assert origin == {Origin.INTERPOLATED}, n
+    early = out.shown(Tier.PREVIEW)
+    for one in early:
+        origin = set(one.pose.origin.tolist())
+        if one.index % every == 0:
+            assert origin == {Origin.MEASURED}
+        else:
             assert origin == {Origin.HELD}
-            assert (result.poses2d[0].xy_px == source.truth_coco_px(result.frame.index // every * every)).all()
-    assert len([r for r in out if not r.settled]) == 41
+            looked_at = one.index // every * every
+            assert (one.shown.people[0].pose2d.xy_px == source.truth_coco_px(looked_at)).all()
+    assert len(early) == 41
     assert pipeline.statistics.meter.total_s("detect") > 0
 
 
 def test_a_person_who_leaves_is_held_briefly_and_then_gone() -> None:
     out, _ = play(Live(60, absent=((20, 40),), fps=30))
-    shown = {r.frame.index: r.poses3d[0] for r in out if not r.settled}
+    shown = {one.index: one.pose for one in out.shown(Tier.PREVIEW)}
     assert (shown[22].origin == Origin.HELD).all()
     assert all(shown[n].is_missing for n in range(29, 40)) and not shown[40].is_missing
-    settled = {r.frame.index: r.poses3d[0] for r in out if r.settled}
-    assert [n for n in settled if settled[n].is_missing] == list(range(20, 40))
+    assert [n for n, person in enumerate(out.first) if person.pose3d.is_missing] == list(range(20, 40))
 
 
 def test_a_slow_screen_delays_neither_rows_nor_frames() -> None:
     source = Live(60)
     for _ in range(100):
         source.shown.release()
-    pipeline = Pipeline(source, Paced(source), NumberingPreviewLifter(), Composer(*SIZE), RunOptions(show_lookahead=0))
-    rows, pictures = [], []
-
-    def take(result: Result) -> None:
-        if result.settled:
-            rows.append(result.frame.index)
-        else:
-            pictures.append(result.frame.index)
-            time.sleep(0.02)
-
-    pipeline.run(take)
-    statistics = pipeline.statistics
-    assert rows == sorted(rows) and len(rows) == 60 - statistics.dropped
+    pipeline = piped(source, Paced(source), preview_lookahead=0)
+    out = Taken(lambda picture: time.sleep(0.02)).of(pipeline)
+    statistics, pictures = pipeline.statistics, [one.index for one in out.pictures]
+    assert out.frames == sorted(out.frames) and len(out.frames) == 60 - statistics.dropped
     assert pictures == sorted(pictures)
-    assert len(pictures) + statistics.not_drawn == len(rows) and statistics.not_drawn > 0
+    assert len(pictures) + statistics.not_drawn == len(out.frames) and statistics.not_drawn > 0
 
 
 class Paced(TrueDetector):
@@ -204,34 +208,29 @@ def shown_clock_s(picture: np.ndarray) -> float:
 
 
 class Slow(NumberingPreviewLifter):
-    def lift_both(self, windows, newest, lookahead):
+    def lift_with_previews(self, windows, newest, lookahead):
         time.sleep(0.03)
-        return super().lift_both(windows, newest, lookahead)
+        return super().lift_with_previews(windows, newest, lookahead)
 
 
 @pytest.mark.parametrize("lookahead", [0, 3])
 def test_the_meter_agrees_with_a_clock_in_the_picture(lookahead: int) -> None:
-    class NobodySlowly:
+    class NobodySlowly(Leading):
         def __call__(self, frame: Frame) -> list[Pose2D]:
             time.sleep(0.02)
-            if frame.index < lookahead:
-                source.shown.release()
+            super().__call__(frame)
             return []
 
-        def close(self) -> None: ...
-
     source = Clocked(20)
-    pipeline = Pipeline(source, NobodySlowly(), Slow(), Composer(640, 480), RunOptions(show_lookahead=lookahead))
+    pipeline = piped(source, NobodySlowly(source, lookahead), Slow(), Composer(640, 480), preview_lookahead=lookahead)
     seen_s: list[float] = []
-    meant_s: list[float] = []
 
-    def take(result: Result) -> None:
-        if result.picture is not None:
-            seen_s.append(time.perf_counter() - shown_clock_s(result.picture))
-            meant_s.append(0.05 * (lookahead + 1))
-            source.shown.release()
+    def look(picture: Picture) -> None:
+        assert picture.picture is not None
+        seen_s.append(time.perf_counter() - shown_clock_s(picture.picture))
+        source.shown.release()
 
-    pipeline.run(take)
+    Taken(look).of(pipeline)
     measured_ms = pipeline.statistics.meter.median_ms("latency")
     assert measured_ms is not None and 20 - lookahead <= len(seen_s) <= 20  # of the end's rush the newest at least
     # Both clocks start at the capture and stop in the same call; only the bookkeeping between them differs.
@@ -247,13 +246,13 @@ def test_smoothed_poses_are_drawn_and_raw_ones_kept() -> None:
         def __call__(self, windows):
             return tremble(super().__call__(windows))
 
-        def lift_both(self, windows, newest, lookahead):
-            return self(windows), tremble(super().lift_both([], newest, lookahead)[1])
+        def lift_with_previews(self, windows, newest, lookahead):
+            return self(windows), tremble(super().lift_with_previews([], newest, lookahead)[1])
 
     out, _ = play(Live(40), Trembling(), smooth="strong")
-    for kind in (True, False):
-        raw = np.array([r.poses3d[0].xyz_m[5, 0] for r in out if r.settled is kind])
-        smooth = np.array([r.smoothed[0].xyz_m[5, 0] for r in out if r.settled is kind and r.smoothed])
+    for people in (out.first, [one.shown.people[0] for one in out.shown(Tier.PREVIEW)]):
+        raw = np.array([person.pose3d.xyz_m[5, 0] for person in people])
+        smooth = np.array([person.smoothed.xyz_m[5, 0] for person in people if person.smoothed is not None])
         assert len(raw) == len(smooth) == 40
         assert np.abs(np.diff(raw)).min() == pytest.approx(0.02)
         assert np.abs(np.diff(smooth[5:])).max() < 0.008
@@ -261,58 +260,42 @@ def test_smoothed_poses_are_drawn_and_raw_ones_kept() -> None:
 
 def test_a_lifter_that_fails_leaves_rows_in_their_place() -> None:
     class Fails(NumberingPreviewLifter):
-        def lift_both(self, windows, newest, lookahead):
+        def lift_with_previews(self, windows, newest, lookahead):
             if newest and newest[0].target_index == 30:
                 raise ModelError("values are not finite")
-            return super().lift_both(windows, newest, lookahead)
+            return super().lift_with_previews(windows, newest, lookahead)
 
     source = Live(60)
-    out: list[Result] = []
-
-    def take(result: Result) -> None:
-        out.append(result)
-        if not result.for_files:
-            source.shown.release()
-
-    pipeline = Pipeline(source, TrueDetector(source), Fails(), Composer(*SIZE), RunOptions(show_lookahead=0))
+    out = Taken(lambda picture: source.shown.release())
     with pytest.raises(ModelError, match="not finite"):
-        pipeline.run(take)
-    rows = [r for r in out if r.for_files]
-    assert [r.frame.index for r in rows] == list(range(31))
-    assert [r.frame.index for r in out if r.picture is not None] == list(range(31))
-    for result in rows:
-        assert result.poses2d[0].frame_index == result.poses3d[0].frame_index == result.frame.index
-        assert (result.poses2d[0].xy_px == source.truth_coco_px(result.frame.index)).all()
+        out.of(piped(source, lifter=Fails(), preview_lookahead=0))
+    assert out.frames == list(range(31)) == [one.index for one in out.pictures]
+    for n, person in enumerate(out.first):
+        assert person.pose2d.frame_index == person.pose3d.frame_index == n
+        assert (person.pose2d.xy_px == source.truth_coco_px(n)).all()
 
 
 def test_a_slow_screen_loses_no_rows_of_settled_pictures_and_none_of_a_film() -> None:
     source = Live(60)
     for _ in range(100):
         source.shown.release()
-    pipeline = Pipeline(source, Paced(source), NumberingLifter(), Composer(*SIZE))
-    rows, filmed = [], []  # type: ignore[var-annotated]
-
-    def take(result: Result) -> None:
-        if result.for_files:
-            rows.append(result.frame.index)
-        else:
-            time.sleep(0.02)
-
-    pipeline.run(take, film=Filmed(filmed, recording=False))
+    pipeline = piped(source, Paced(source), NumberingLifter())
+    filmed: list[int] = []
+    out = Taken(lambda picture: time.sleep(0.02)).of(pipeline, recorder=Filmed(filmed, recording=False))
     statistics = pipeline.statistics
-    assert len(rows) == statistics.frames == 60 - statistics.dropped and rows == sorted(rows)
+    assert len(out.frames) == statistics.frames == 60 - statistics.dropped and out.frames == sorted(out.frames)
     assert filmed == sorted(filmed) and len(filmed) > statistics.pictures - 1
     assert statistics.pictures + statistics.not_drawn == statistics.frames
 
 
 class Filmed:
-    """Notes the frames of a film."""
+    """A ``Recorder`` that notes the numbers of the frames."""
 
     def __init__(self, frames: list[int], recording: bool = True) -> None:
         self._frames, self.recording = frames, recording
 
-    def film(self, result: Result, wait: bool) -> None:
-        self._frames.append(result.frame.index)
+    def record(self, drawn: Drawn, wait: bool) -> None:
+        self._frames.append(drawn.shown.frame.index)
 
 
 class Gated(Composer):
@@ -322,9 +305,9 @@ class Gated(Composer):
         super().__init__(*SIZE)
         self.gate = threading.Event()
 
-    def compose(self, *arguments, **options):
+    def draw(self, shown, status):
         assert self.gate.wait(10)
-        return super().compose(*arguments, **options)
+        return super().draw(shown, status)
 
 
 class Counting(NumberingPreviewLifter):
@@ -345,9 +328,9 @@ class Counting(NumberingPreviewLifter):
         self._count(len(windows))
         return super().__call__(windows)
 
-    def lift_both(self, windows, newest, lookahead):
+    def lift_with_previews(self, windows, newest, lookahead):
         self._count(len(newest))
-        return NumberingLifter.__call__(self, windows), super().lift_both([], newest, lookahead)[1]
+        return NumberingLifter.__call__(self, windows), super().lift_with_previews([], newest, lookahead)[1]
 
 
 @pytest.mark.parametrize(("latency", "window"), [(0, 27), (3, 27), (13, 27), (121, 243)])
@@ -355,24 +338,23 @@ def test_a_film_holds_every_processed_frame(latency: int, window: int) -> None:
     """Drawing is behind for a moment; the look-ahead may be longer than the second for which frames wait."""
     source, composer = Live(180, fps=60), Gated()
     lifter = Counting(source, composer, 30, window)
-    options = RunOptions(show_lookahead=latency, smooth="off")
-    pipeline = Pipeline(source, Leading(source, latency), lifter, composer, options)
-    rows: list[int] = []
+    pipeline = piped(source, Leading(source, latency), lifter, composer, preview_lookahead=latency)
     filmed: list[int] = []
 
     class Asking(Filmed):
-        def film(self, result: Result, wait: bool) -> None:
-            super().film(result, wait)
+        def record(self, drawn: Drawn, wait: bool) -> None:
+            super().record(drawn, wait)
             source.shown.release()
 
-    pipeline.run(lambda result: rows.append(result.frame.index) if result.for_files else None, film=Asking(filmed))
-    assert filmed == rows and len(rows) == 180 - pipeline.statistics.dropped > 100
+    out = Taken().of(pipeline, recorder=Asking(filmed))
+    assert filmed == out.frames and len(out.frames) == 180 - pipeline.statistics.dropped > 100
 
 
 @pytest.mark.parametrize(("still_filming", "waiting"), [(True, 10), (False, 1)])
 def test_what_waits_for_drawing_is_at_most_a_second_old(still_filming: bool, waiting: int) -> None:
     """And when the film is stopped, the newest picture wins again."""
-    source, composer, filmed = Live(100, fps=10), Gated(), []  # type: ignore[var-annotated]
+    source, composer = Live(100, fps=10), Gated()
+    filmed: list[int] = []
     film = Filmed(filmed)
 
     class Ending(Counting):
@@ -381,14 +363,8 @@ def test_what_waits_for_drawing_is_at_most_a_second_old(still_filming: bool, wai
                 film.recording = still_filming
             super()._count(frames)
 
-    pipeline = Pipeline(
-        source,
-        TrueDetector(source),
-        Ending(source, composer, 60),
-        composer,
-        RunOptions(show_lookahead=0, smooth="off"),
-    )
-    pipeline.run(lambda result: source.shown.release() if not result.for_files else None, film=film)
+    pipeline = piped(source, lifter=Ending(source, composer, 60), composer=composer, preview_lookahead=0)
+    Taken(lambda picture: source.shown.release()).of(pipeline, recorder=film)
     assert filmed[0] == 0 and filmed == sorted(filmed)
     # One more may have been on its way to the one that draws.
     first_after = filmed[1] if filmed[1] > 1 else filmed[2]
@@ -397,16 +373,16 @@ def test_what_waits_for_drawing_is_at_most_a_second_old(still_filming: bool, wai
 
 def test_sparser_than_the_lifter_can_fill_is_refused() -> None:
     source = Live(3)
-    with pytest.raises(ConfigError, match="at most 13"):
-        Pipeline(source, TrueDetector(source), NumberingLifter(), None, RunOptions(detect_every=14))
+    with pytest.raises(ConfigError, match=r"detect_every 14 .* at most 13"):
+        Pipeline(source, TrueDetector(source), NumberingLifter(), RunOptions(detect_every=14))
 
 
 @pytest.mark.parametrize(("fps", "every"), [(15, 5), (30, 13), (8, 3)])
 def test_sparse_detection_fills_its_gaps_at_any_rate(fps: int, every: int) -> None:
     source = SyntheticSource(SyntheticOptions(frames=60, width_px=SIZE[0], height_px=SIZE[1], fps=fps))
-    out: list[Result] = []
-    Pipeline(source, TrueDetector(source), NumberingLifter(), None, RunOptions(detect_every=every)).run(out.append)
-    missing = [r.frame.index for r in out if r.poses3d[0].is_missing]
+    out = Taken().of(Pipeline(source, TrueDetector(source), NumberingLifter(), RunOptions(detect_every=every)))
+    missing = [n for n, person in enumerate(out.first) if person.pose3d.is_missing]
+    assert len(out.rows) == 60
     assert [n for n in missing if n <= 59 // every * every] == []
 
 
@@ -414,6 +390,26 @@ def test_stopping_before_the_run_begins_is_an_empty_run() -> None:
     source = Live(10)
     pipeline = Pipeline(source, TrueDetector(source), NumberingPreviewLifter())
     pipeline.stop()
-    out: list[Result] = []
-    pipeline.run(out.append)
-    assert out == []
+    assert Taken().of(pipeline).order == []
+
+
+@pytest.mark.parametrize("lookahead", [0, 3, 13])
+def test_previews_of_two_people(lookahead: int) -> None:
+    class LeadingPair(Leading, PairDetector):
+        pass
+
+    source = Live(40)
+    detector = LeadingPair(source, lookahead)
+    pipeline = Pipeline(
+        source, detector, NumberingPreviewLifter(), RunOptions(preview_lookahead=lookahead, smooth="light"), shows=True
+    )
+    out = Taken(lambda picture: source.shown.release()).of(pipeline)
+    assert out.frames == list(range(40))
+    for rows in out.rows:
+        assert [person.track_id for person in rows.people] == ([0] if rows.frame_index < 10 else [0, 3])
+    for one in out.pictures:
+        assert [person.track_id for person in one.shown.people] == ([0] if one.index < 10 else [0, 3])
+        half = 0.5 if one.shown.tier is Tier.PREVIEW else 0.0
+        for person in one.shown.people:
+            assert (person.pose3d.xyz_m == one.index + half + 1000 * person.track_id).all()
+            assert person.smoothed is not None and person.smoothed.track_id == person.track_id
