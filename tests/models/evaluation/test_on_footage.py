@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from models.evaluation.on_footage import Remembered, View, average, detect, lift_view, load_views, score
+from pipeline.detect.base import Detector
 from pipeline.errors import DataError
 from pipeline.skeletons import COCO_17, H36M_17
+from pipeline.types import Frame, Pose2D
 from tests.helpers.lifters import TruthLifter
 from tests.helpers.stand_ins import pose2d
 from tests.helpers.video import write_video
@@ -111,13 +113,12 @@ def test_the_detector_sees_every_frame_once(tmp_path) -> None:
     (view,) = load_views(write_recording(tmp_path))
     seen = []
 
-    class Counting:
-        def __call__(self, frame):
+    class Counting(Detector):
+        def __call__(self, frame: Frame) -> list[Pose2D]:
             seen.append(frame.index)
             return []
 
-        def close(self):
-            pass
+        def reset(self) -> None: ...
 
     assert detect(view, Counting()).poses == {n: [] for n in range(FRAMES)} and seen == list(range(FRAMES))
 
