@@ -171,5 +171,5 @@ def test_the_folder_of_results_is_a_path() -> None:
 
 
 def test_bench_refuses_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--json .* lies in no folder"):
+    with pytest.raises(ConfigError, match=r"--json .* lies in no folder"):
         bench.execute(parsed("--json", str(tmp_path / "no" / "file.json"), verb="bench"))
