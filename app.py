@@ -14,7 +14,7 @@ from typing import NoReturn
 from pipeline.commands.console import remark
 from pipeline.commands.flags import in_flags
 from pipeline.commands.interrupt import Interrupt, deaf, interrupts
-from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.errors import ConfigError, DataError, PoseStrideError
 
 _DESCRIPTION = "3D human motion from one ordinary camera: webcam, video file or folder of pictures."
 _EXAMPLES = """examples:
@@ -147,7 +147,7 @@ def _execute(options: argparse.Namespace) -> int:
             remark(f"error: {in_flags(error)}")
         else:
             remark(f"error: unexpected {type(error).__name__}: {error}; run again with --debug and report it")
-        return 2 if isinstance(error, ConfigError) else 1
+        return 2 if isinstance(error, (ConfigError, DataError)) else 1
 
 
 def _lacking(error: ModuleNotFoundError) -> int:

@@ -16,6 +16,7 @@ object that is kept per frame shows there long before it shows in megabytes. Nee
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -394,6 +395,7 @@ def endure(
         if write is not None:
             write(rows)
         if endured.rows % sample_every == 0:
+            gc.collect()  # also empties Python's own free lists, which fill for a thousand frames and are no growth
             spent = time.perf_counter() - started_s, time.process_time() - cpu_s
             held = rss_mb(), sys.getallocatedblocks(), *threads_and_handles()
             endured.samples.append(Sample(endured.rows, *held, *spent))

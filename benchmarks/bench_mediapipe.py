@@ -264,11 +264,11 @@ def table(rows: Sequence[Figures]) -> str:
 
 @dataclass(frozen=True)
 class Theirs:
-    """MediaPipe as it was started: versions of its packages, threads of its OpenCV, its networks."""
+    """MediaPipe as it was started: versions of its packages, threads of its OpenCV, its networks if they are files."""
 
     versions: dict[str, str]
     opencv_threads: int
-    networks_sha256: dict[str, str]
+    networks_sha256: dict[str, str | None]
 
 
 @dataclass(frozen=True)

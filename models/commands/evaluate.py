@@ -9,7 +9,7 @@ from pathlib import Path
 from models.commands.options import Option, add_options, chosen, known_names, words_of
 from models.evaluation.clips import CAMERAS, SECONDS
 from models.evaluation.evaluate import (
-    OTHERS_CONDITION,
+    ALTERNATIVES_CONDITION,
     Asked,
     FootageJob,
     MocapJob,
@@ -174,7 +174,7 @@ def _told_mocap(results: Sequence[MocapResult]) -> list[dict[str, object]]:
     texts = [mocap_table(results)]
     for result in results:
         found = list(result.conditions)
-        texts.append(details(result, OTHERS_CONDITION if OTHERS_CONDITION in found else found[0]))
+        texts.append(details(result, ALTERNATIVES_CONDITION if ALTERNATIVES_CONDITION in found else found[0]))
     print("\n\n".join(texts))
     return [result.to_json() for result in results]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from models.data.object_npz import read_objects
 from models.data.published_cameras import Camera
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.skeletons import COCO_17, H36M_17, Skeleton, coco17_to_h36m17
 
 F32 = NDArray[np.float32]
@@ -262,7 +262,9 @@ def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) ->
         ConfigError: not a fraction in (0, 1] or not a stride of at least 1.
     """
     if not 0 < fraction <= 1 or stride < 1:
-        raise DataError(f"fraction {fraction:g} and stride {stride} are not valid; use 0 < fraction <= 1, stride >= 1")
+        raise ConfigError(
+            "fraction", fraction, f"and stride {stride} are not valid; use 0 < fraction <= 1, stride >= 1"
+        )
     total = len(sequence.truth_m)
     start, kept = 0, total
     if fraction < 1:

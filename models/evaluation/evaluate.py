@@ -18,6 +18,7 @@ from tqdm import tqdm
 from models.data.mocap import load_mocap
 from models.evaluation.clips import CAMERAS, RATE_HZ, SECONDS, SeenClip, seen_clips
 from models.evaluation.figures import (
+    Alternatives,
     ConditionFigures,
     FootageFigures,
     FootageResult,
@@ -26,7 +27,6 @@ from models.evaluation.figures import (
     MocapProtocol,
     MocapResult,
     ModelFields,
-    OtherWays,
     QualityFigures,
 )
 from models.evaluation.mediapipe_reference import reference
@@ -45,7 +45,7 @@ from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.runtime import Device
 from pipeline.runtime.cards import LifterCard, find_card, read_card
 
-OTHERS_CONDITION = "detector_like"
+ALTERNATIVES_CONDITION = "detector_like"
 """The kind of 2D input with which look-aheads and qualities are judged."""
 
 
@@ -177,17 +177,17 @@ def _on_clips(
     passes = len(protocol["conditions"]) + len(heads) + len(asked.qualities)
     with tqdm(total=frames * passes, unit="frame", desc=card.name, disable=not sys.stderr.isatty()) as progress:
 
-        def figures(lifter: Lifter, condition: str = OTHERS_CONDITION) -> ConditionFigures:
+        def figures(lifter: Lifter, condition: str = ALTERNATIVES_CONDITION) -> ConditionFigures:
             return judge(lifter, clips, CONDITIONS[condition], progress.update, asked.known_focal)
 
         lifter = asked.lifter(network)
         conditions = {name: figures(lifter, name) for name in protocol["conditions"]}
-        others = OtherWays([HeadFigures(head.spec.lookahead, figures(head)) for head in heads])
+        alternatives = Alternatives([HeadFigures(head.spec.lookahead, figures(head)) for head in heads])
         for name in asked.qualities:
             before = network.passes
             found = figures(asked.lifter(network, name))
-            others.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), found))
-    return MocapResult(_fields(card), data, protocol, conditions, others)
+            alternatives.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), found))
+    return MocapResult(_fields(card), data, protocol, conditions, alternatives)
 
 
 def on_footage(cards: Sequence[LifterCard], asked: Asked, job: FootageJob) -> list[FootageResult]:
@@ -226,12 +226,12 @@ def _on_views(
     frames = sum(len(detector.poses) for detector in found.values())
     network = asked.network(card)
     plain = figures(asked.lifter(network))
-    others = OtherWays([HeadFigures(head.spec.lookahead, figures(head)) for head in asked.heads(network)])
+    alternatives = Alternatives([HeadFigures(head.spec.lookahead, figures(head)) for head in asked.heads(network)])
     for name in asked.qualities:
         before = network.passes
         of_quality = figures(asked.lifter(network, name))
-        others.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), of_quality))
-    return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), others)
+        alternatives.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), of_quality))
+    return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), alternatives)
 
 
 def _fields(card: LifterCard) -> ModelFields:

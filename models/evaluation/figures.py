@@ -152,7 +152,7 @@ class QualityFigures(Generic[Figures]):
 
 
 @dataclass(frozen=True)
-class OtherWays(Generic[Figures]):
+class Alternatives(Generic[Figures]):
     """Other ways to get poses from the same model, as far as they were asked for."""
 
     lookaheads: list[HeadFigures[Figures]] = field(default_factory=list)
@@ -181,19 +181,19 @@ class MocapResult:
         model, data: what was judged, and on which file.
         protocol: how.
         conditions: kind of 2D input -> figures.
-        others: with detector-like input.
+        alternatives: with detector-like input.
     """
 
     model: ModelFields
     data: str
     protocol: MocapProtocol
     conditions: dict[str, ConditionFigures]
-    others: OtherWays[ConditionFigures] = field(default_factory=OtherWays)
+    alternatives: Alternatives[ConditionFigures] = field(default_factory=Alternatives)
 
     def to_json(self) -> dict[str, object]:
         """As it is stored: one key per condition."""
         about = {"model": self.model, "data": self.data, "protocol": self.protocol}
-        return {**about, **self.conditions, **self.others.to_json()}
+        return {**about, **self.conditions, **self.alternatives.to_json()}
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class FootageResult:
         model, data: what was judged, and on which folder.
         figures: of the views.
         detector, focal_px, lens: of a lifter: where its keypoints came from, and what was known of the cameras.
-        others: of a lifter.
+        alternatives: of a lifter.
     """
 
     model: ModelFields | MediaPipeFields
@@ -213,9 +213,9 @@ class FootageResult:
     detector: str | None = None
     focal_px: float | None = None
     lens: LensFields = field(default_factory=LensFields)
-    others: OtherWays[FootageFigures] = field(default_factory=OtherWays)
+    alternatives: Alternatives[FootageFigures] = field(default_factory=Alternatives)
 
     def to_json(self) -> dict[str, object]:
         """As it is stored."""
         seen = {} if self.detector is None else {"detector": self.detector, "focal_px": self.focal_px, **self.lens}
-        return {"model": self.model, "data": self.data, **seen, **self.figures, **self.others.to_json()}
+        return {"model": self.model, "data": self.data, **seen, **self.figures, **self.alternatives.to_json()}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import U8
-from pipeline.errors import DataError, ModelError
+from pipeline.errors import ConfigError, ModelError
 
 NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
 """MediaPipe's ``model_complexity`` and the name of its network."""
@@ -79,7 +79,7 @@ class MediaPipeProcess:
             )
         except OSError as error:
             self._complaints.close()
-            raise DataError(f"{python} can't be started ({error.strerror}); {_ADVICE}") from error
+            raise ConfigError("--mediapipe", python, f"can't be started ({error.strerror}); {_ADVICE}") from error
 
     def start(self, complexity: int) -> Started:
         """Begin anew with a network; returns versions, threads and the network's SHA-256.
@@ -90,7 +90,7 @@ class MediaPipeProcess:
         try:
             return cast(Started, self._ask({"do": "start", "complexity": complexity}))
         except ModelError as error:
-            raise DataError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
+            raise ModelError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
 
     def look(self, image: U8, draw: bool = False) -> Look:
         """Find the person in the next picture, uint8 [H, W, 3] BGR, and perhaps draw the landmarks.

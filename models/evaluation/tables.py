@@ -29,7 +29,7 @@ def mocap_table(results: Sequence[MocapResult]) -> str:
         name = result.model["name"]
         for condition, figures in result.conditions.items():
             rows.append([name, condition, *_cells(figures, _MOCAP_COLUMNS)])
-        for label, figures in result.others.labelled():
+        for label, figures in result.alternatives.labelled():
             rows.append([name, label, *_cells(figures, _MOCAP_COLUMNS)])
     return _table(["model", "2D input", *(title for _, title in _MOCAP_COLUMNS)], rows)
 
@@ -44,7 +44,7 @@ def footage_table(results: Sequence[FootageResult]) -> str:
     for result in results:
         name = result.model["name"]
         rows.append([name, *_footage_cells(result.figures)])
-        for label, figures in result.others.labelled():
+        for label, figures in result.alternatives.labelled():
             rows.append([f"{name}, {label}", *_footage_cells(figures)])
     return f"{_table(head, rows)}\n{_FOOTAGE_LEGEND}"
 

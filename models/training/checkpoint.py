@@ -131,7 +131,7 @@ class RefineState(_SinceResuming):
         network: the lifter's weights where they are trained too. Earlier versions lack this and all below: what they
             stored had come to its end, and the network was in ``checkpoint.pt`` alone.
         optimisers, step, seconds: as in ``LifterState``.
-        random: state of PyTorch's random numbers, which the dropout draws from.
+        random: state of PyTorch's random numbers, which the dropout draws from on a CPU.
     """
 
     recipe: RefineRecipeFields
@@ -152,14 +152,14 @@ def fields_of_refine(recipe: RefineRecipe) -> RefineRecipeFields:
 
 def record_of(state: LifterState) -> StageRecord:
     """The stage that a checkpoint is of: its recipe, and how far it came."""
+    kind = {"what": state["what"]} if "what" in state else {}
     record = {
+        **kind,
         "window": state["architecture"]["window"],
         **state["recipe"],
         "steps_done": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
     }
-    if "what" in state:
-        record["what"] = state["what"]
     return cast(StageRecord, record)
 
 

@@ -134,7 +134,7 @@ def _check(stage: Stage, run: Run, processes: Processes) -> None:
         raise ConfigError(
             "WORLD_SIZE",
             processes.size,
-            f"is too many: {stage.title} is trained by one process; start without torchrun",
+            f"is too many for {stage.title}, which one process trains; start without torchrun",
         )
     if run.compiled:
         raise ConfigError("--compile", None, f"works with one process, not with {processes.size}; leave it out")

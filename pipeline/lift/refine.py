@@ -10,8 +10,6 @@ from pipeline.lift.rays import fit_on_rays
 from pipeline.runtime import Device, LoadedModel, OnnxModel
 from pipeline.runtime.cards import RefinerCard
 
-DEFAULT_REFINER = "refine-27"
-
 
 class Refiner:
     """A refine module from ``weights/``, see ``models/network/refine.py`` for what it is.

@@ -21,7 +21,7 @@ from pipeline.runtime.session import first_line, open_session
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 32
-"""The largest batch that a lifter is given in a run (``pipeline.lift.onnx.BATCH``)."""
+"""The largest batch that a model is given in a run; GPUs are warmed up with it."""
 
 FP16_LIMIT = 0.005
 """How far outputs in half precision may lie from those of the CPU, as part of the largest output: half a per cent is

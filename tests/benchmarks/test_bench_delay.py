@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench_delay, judging
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import DataError, ModelError
 from tests.helpers.footage import write_walker
 from tests.helpers.mocap import write_mocap
 from tests.helpers.stand_ins import TrueDetector
@@ -61,7 +61,7 @@ def test_wrong_words_are_refused(words: list[str], said: str, tmp_path: Path, ca
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no NAME_truth"):
+    with pytest.raises(DataError, match="no NAME_truth"):
         bench_delay.main(["--footage", str(tmp_path)])
     data = write_mocap(tmp_path / "people.npz", clips=2, frames=40)
     with pytest.raises(ModelError, match="lift-28"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import app
-from pipeline.runtime.cards import WEIGHTS_DIR, read_card
+from pipeline.runtime.cards import WEIGHTS_DIR, read_card, read_document
 
 ROOT = Path(app.__file__).parent
 
@@ -62,7 +62,7 @@ def test_figures_reach_a_card(tmp_path: Path, capsys) -> None:
     file.write_text(json.dumps(result))
     assert app.main(["models", "--debug", "card", str(card), str(file)]) == 0
     assert "new.npz" in capsys.readouterr().out
-    assert read_card(card).data["metrics"]["new.npz"]["clean"] == {"mpjpe_mm": 60.5}
+    assert read_document(card)["metrics"]["new.npz"]["clean"] == {"mpjpe_mm": 60.5}
     for content in ("no JSON", "[]"):
         file.write_text(content)
         assert app.main(["models", "card", str(card), str(file)]) == 2

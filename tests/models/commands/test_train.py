@@ -86,7 +86,7 @@ def test_data_that_are_not_there_are_named(tmp_path: Path, capsys) -> None:
     for stage in STAGES:
         words = ["train", "--stage", stage, "--data", str(tmp_path), "--out", str(tmp_path / "run")]
         assert app.main([*words, *(["--start-from", "lift.pt"] if stage == "refine" else [])]) == 2
-        assert "no train.npz there" in capsys.readouterr().err
+        assert "has no train.npz" in capsys.readouterr().err
 
 
 def test_the_help_shows_every_option_and_needs_no_torch() -> None:

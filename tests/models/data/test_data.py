@@ -10,7 +10,7 @@ from models.data.bodies import PARENT, crossover, mirror, vary
 from models.data.cameras import random_views
 from models.data.keypoint_noise import CLEAN, DETECTOR_LIKE, TRAINING, add_noise
 from models.data.mocap import COCO_OF_MOCAP, MOCAP_26, WindowSampler, load_mocap, stature_m
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.skeletons import COCO_17
 from tests.helpers.mocap import standing_person, write_mocap
@@ -30,10 +30,10 @@ def test_the_layout(file: Path, tmp_path: Path) -> None:
     mocap = load_mocap(file)
     assert len(mocap) == 6 and mocap.clip_m(2).shape == (90, 26, 3) and len(MOCAP_26) == 26
     assert [MOCAP_26.joints[i] for i in COCO_OF_MOCAP] == list(COCO_17.joints)
-    with pytest.raises(ConfigError, match="can't be read as motion capture"):
+    with pytest.raises(DataError, match="can't be read as motion capture"):
         load_mocap(tmp_path / "nothing.npz")
     np.savez(tmp_path / "other.npz", points=np.zeros(3))
-    with pytest.raises(ConfigError, match=r"other\.npz"):
+    with pytest.raises(DataError, match=r"other\.npz"):
         load_mocap(tmp_path / "other.npz")
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.data.human36m import ACTIONS, KEPT_POINTS, TEST_SUBJECTS, TRAIN_SUBJECTS, load_human36m
 from models.data.published_cameras import HUMAN36M_CAMERAS, HUMANEVA_CAMERAS, rotation
 from models.data.videopose3d import CameraSequence, part_of
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.skeletons import COCO_17, H36M_17, coco17_to_h36m17
 from tests.helpers.videopose3d_files import metadata_of, write_human36m
 
@@ -145,13 +145,13 @@ def test_a_third_of_the_data() -> None:
 
 
 def test_what_is_missing_is_named(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="no subject S1; it has S9, S11"):
+    with pytest.raises(DataError, match="no subject S1; it has S9, S11"):
         load(folder, subjects=("S1",))
-    with pytest.raises(ConfigError, match=r"Human3\.6M: no subject 'S2'; there are S1"):
+    with pytest.raises(DataError, match=r"Human3\.6M: no subject 'S2'; there are S1"):
         load(folder, subjects=("S2",))
-    with pytest.raises(ConfigError, match="no action 'Dancing'"):
+    with pytest.raises(DataError, match="no action 'Dancing'"):
         load(folder, actions=("Dancing",))
-    with pytest.raises(ConfigError, match="none of the actions Eating"):
+    with pytest.raises(DataError, match="none of the actions Eating"):
         load(folder, actions=("Eating",))
     assert len(ACTIONS) == 15
 
@@ -179,7 +179,7 @@ def _rewrite(folder: Path, change) -> None:
 )
 def test_damaged_2d_files_are_named(folder: Path, change, message: str) -> None:
     _rewrite(folder, change)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(DataError, match=message):
         load(folder)
 
 
@@ -194,12 +194,12 @@ def test_damaged_2d_files_are_named(folder: Path, change, message: str) -> None:
 )
 def test_damaged_3d_files_are_named(folder: Path, points: object, message: str) -> None:
     np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d={"S9": {"Walking": points}, "S11": {}})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(DataError, match=message):
         load(folder)
 
 
 @pytest.mark.parametrize("positions", [[1, 2], {"S9": [1, 2]}, {"S9": 3}, np.array([None, 1], object)])
 def test_other_things_than_subjects_are_named(folder: Path, positions: object) -> None:
     np.savez_compressed(folder / "data_3d_h36m.npz", positions_3d=positions)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"expected a dictionary|not a dictionary of subjects"):
+    with pytest.raises(DataError, match=r"expected a dictionary|not a dictionary of subjects"):
         load(folder)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.data.humaneva import COLUMNS, HUMANEVA_15, column_of, load_humaneva
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.skeletons import H36M_17, coco17_to_h36m17
 from tests.helpers.videopose3d_files import write_humaneva
 
@@ -57,11 +57,11 @@ def test_the_skeleton_is_a_tree_with_both_sides() -> None:
 
 
 def test_what_is_missing_is_named(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="no subject Train/S2, Train/S3"):
+    with pytest.raises(DataError, match="no subject Train/S2, Train/S3"):
         load_humaneva(*files(folder), part="Train")
-    with pytest.raises(ConfigError, match="no part 'Test'"):
+    with pytest.raises(DataError, match="no part 'Test'"):
         load_humaneva(*files(folder), part="Test")
-    with pytest.raises(ConfigError, match="no action 'Gestures'"):
+    with pytest.raises(DataError, match="no action 'Gestures'"):
         load_humaneva(*files(folder), actions=("Gestures",))
-    with pytest.raises(ConfigError, match="none of the actions Jog of Validate"):
+    with pytest.raises(DataError, match="none of the actions Jog of Validate"):
         load_humaneva(*files(folder), actions=("Jog",), subjects=("S1",))

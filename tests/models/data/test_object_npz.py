@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.data.object_npz import read_objects
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 
 
 class _Harmful:
@@ -51,25 +51,25 @@ def test_any_pickle_protocol_and_numpy(tmp_path: Path, protocol: int, core: byte
 def test_code_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.savez(tmp_path / "file.npz", positions={"S1": _Harmful()})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"mkdir, which pose data never needs"):
+    with pytest.raises(DataError, match=r"mkdir, which pose data never needs"):
         read_objects(tmp_path / "file.npz", ("positions",))
     assert not (tmp_path / "harmed").exists()
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.npz"
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(DataError, match="No such file"):
         read_objects(path, ("positions",))
     path.write_bytes(b"no archive")
-    with pytest.raises(ConfigError, match="can't be read as pose data"):
+    with pytest.raises(DataError, match="can't be read as pose data"):
         read_objects(path, ("positions",))
     np.savez(path, joints=np.zeros(3))
-    with pytest.raises(ConfigError, match="positions is missing; the file has joints"):
+    with pytest.raises(DataError, match="positions is missing; the file has joints"):
         read_objects(path, ("positions",))
-    with pytest.raises(ConfigError, match="array of float64"):
+    with pytest.raises(DataError, match="array of float64"):
         read_objects(path, ("joints",))
     np.savez_compressed(path, positions={"S1": np.random.default_rng(0).normal(size=1000)})  # type: ignore[arg-type]
     whole = path.read_bytes()
     path.write_bytes(whole[:2000] + bytes(500) + whole[2500:])
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(DataError, match="can't be read"):
         read_objects(path, ("positions",))

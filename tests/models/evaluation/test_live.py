@@ -131,7 +131,7 @@ def test_all_tiers_are_judged_on_the_same_frames(tmp_path) -> None:
     tiers = judge_clips(NumberingPreviewLifter(), clips, CONDITIONS["clean"], [0, 4], progress=done.append)
     assert list(tiers) == [SETTLED, 0, 4] and done == [30, 30]
     assert [figures["frames"] for figures in tiers.values()] == [52, 52, 52]
-    # the stand-in's joints all lie in one place, the farther off the later, and later still where it is provisional
+    # the stand-in's joints all lie in one place, the farther off the later, and later still in previews
     assert tiers[SETTLED]["mpjpe_mm"] < tiers[0]["mpjpe_mm"] == tiers[4]["mpjpe_mm"]
     half = judge_clips(NumberingPreviewLifter(), clips, CONDITIONS["clean"], [0], every=2)
     # the last frame of each clip is not looked at: nothing comes after it that its pose could be filled in from
@@ -139,7 +139,7 @@ def test_all_tiers_are_judged_on_the_same_frames(tmp_path) -> None:
 
 
 class Lucky(NumberingPreviewLifter):
-    """Knows the pose of each frame; provisional ones are wrong by a turn of sides."""
+    """Knows the pose of each frame; previews are wrong by a turn of sides."""
 
     def __init__(self, truth_m: np.ndarray) -> None:
         super().__init__()
@@ -190,10 +190,10 @@ def test_the_table_of_delays(people, tmp_path, capsys) -> None:
     figures = json.loads(out.read_text())
     (result,) = figures["results"]
     assert figures["clips"] == 2 and set(result["mocap"]) == {"settled", "0", "3"}
-    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line[:4] in ("prov", "sett")]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line[:4] in ("prev", "sett")]
     assert [row[:3] for row in rows] == [
-        ["provisional", "0", "0"],
-        ["provisional", "3", "100"],
+        ["preview", "0", "0"],
+        ["preview", "3", "100"],
         ["settled", "13", "433"],
     ]
     assert float(rows[2][3]) == pytest.approx(result["mocap"]["settled"]["mpjpe_mm"], abs=0.051)
@@ -201,7 +201,7 @@ def test_the_table_of_delays(people, tmp_path, capsys) -> None:
 
 def test_the_table_of_sparse_detection(people, tmp_path, capsys, monkeypatch) -> None:
     source = SyntheticSource(parse_options(WALKER))
-    monkeypatch.setattr(bench_detect_every, "create_detector", lambda *_: TrueDetector(source))
+    monkeypatch.setattr(bench_detect_every, "create_detector", lambda *_, **__: TrueDetector(source))
     out = tmp_path / "every.json"
     words = ["--data", str(people), "--cameras", "1", "--clips", "2", "--clip", WALKER, "--rounds", "1"]
     bench_detect_every.main([*words, "--every", "1", "3", "--json", str(out)])

@@ -80,7 +80,7 @@ def test_networks_can_be_chosen(footage, tmp_path, capsys) -> None:
     assert [(model["name"], model["complexity"]) for model in models] == [("MediaPipe full", 1), ("MediaPipe heavy", 2)]
     capsys.readouterr()
     assert app.main([*words, "--mediapipe-networks", "heavi"]) == 2
-    assert "did you mean heavy? there are: lite, full, heavy" in capsys.readouterr().err
+    assert "did you mean 'heavy'? there are: lite, full, heavy" in capsys.readouterr().err
 
 
 def test_pictures_arrive_whole_and_drawing_is_done_where_asked() -> None:
@@ -105,16 +105,16 @@ def test_pictures_arrive_whole_and_drawing_is_done_where_asked() -> None:
 
 
 def test_what_is_missing_is_named(tmp_path, monkeypatch) -> None:
-    with pytest.raises(ConfigError, match=r"no_python can't be started .*requirements-mediapipe.txt"):
+    with pytest.raises(ConfigError, match=r"no_python' can't be started .*requirements-mediapipe.txt"):
         MediaPipeProcess(str(tmp_path / "no_python"))
     with closing(MediaPipeProcess(sys.executable)) as mediapipe:
-        with pytest.raises(ConfigError, match=r"MediaPipe lite can't be started: .*OSError: no network"):
+        with pytest.raises(ModelError, match=r"MediaPipe lite can't be started: .*OSError: no network"):
             mediapipe.start(0)
         mediapipe.start(1)  # it lives on
     (tmp_path / "packages" / "mediapipe" / "__init__.py").write_text("raise ImportError('no such package')")
     with (
         closing(MediaPipeProcess(sys.executable)) as mediapipe,
-        pytest.raises(ConfigError, match="ended with code 1: ImportError: no such package; benchmarks/requirements"),
+        pytest.raises(ModelError, match="ended with code 1: ImportError: no such package; benchmarks/requirements"),
     ):
         mediapipe.start(1)
 

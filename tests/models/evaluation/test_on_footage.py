@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from models.evaluation.on_footage import Remembered, View, average, detect, lift_view, load_views, score
-from pipeline.errors import ConfigError
+from pipeline.detect.base import Detector
+from pipeline.errors import DataError
 from pipeline.skeletons import COCO_17, H36M_17
+from pipeline.types import Frame, Pose2D
 from tests.helpers.lifters import TruthLifter
 from tests.helpers.stand_ins import pose2d
 from tests.helpers.video import write_video
@@ -111,13 +113,12 @@ def test_the_detector_sees_every_frame_once(tmp_path) -> None:
     (view,) = load_views(write_recording(tmp_path))
     seen = []
 
-    class Counting:
-        def __call__(self, frame):
+    class Counting(Detector):
+        def __call__(self, frame: Frame) -> list[Pose2D]:
             seen.append(frame.index)
             return []
 
-        def close(self):
-            pass
+        def reset(self) -> None: ...
 
     assert detect(view, Counting()).poses == {n: [] for n in range(FRAMES)} and seen == list(range(FRAMES))
 
@@ -129,12 +130,12 @@ def test_focal_lengths_come_from_the_intrinsics_of_the_same_camera(tmp_path) -> 
     assert view.focal_px == 700
     (view,) = load_views(write_recording(tmp_path, K=lenses, cam_names=np.array(["absent", "left"])))
     assert view.focal_px == 900
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(DataError, match="can't be read"):
         load_views(write_recording(tmp_path, K=lenses[:0]))
 
 
 def test_wrong_folders_are_named(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="no NAME_truth"):
+    with pytest.raises(DataError, match="no NAME_truth"):
         load_views(tmp_path)
     for changes, word in (
         ({"valid": None}, "valid"),
@@ -142,8 +143,8 @@ def test_wrong_folders_are_named(tmp_path) -> None:
         ({"joint_names": np.array(["nose"] * 13)}, "do not fit"),
         ({"cam_names": np.array(["other"])}, "none of its videos"),
     ):
-        with pytest.raises(ConfigError, match=word):
+        with pytest.raises(DataError, match=word):
             load_views(write_recording(tmp_path, **changes))
     (tmp_path / "man_truth.npz").write_bytes(b"no archive")
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(DataError, match="can't be read"):
         load_views(tmp_path)

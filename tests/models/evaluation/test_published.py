@@ -82,7 +82,6 @@ def test_options_change_what_they_say(folder: Path, capsys: pytest.CaptureFixtur
         (["{}/no_refine_1.pth", "--on", "{}", "--refine", "{}/no_refine_1.pth"], 1, "holds a network"),
         (["{}/data_3d_h36m.npz", "--on", "{}"], 2, "is not a checkpoint"),
         (["{}/no_refine_1.pth", "--on", "{}", "--refine"], 2, "is not a published module; give its refine_*.pth"),
-        (["{}/no_refine_1.pth", "--on", "{}", "--protocol", "humaneva", "--keypoints", "projected"], 2, "has 15"),
     ],
 )
 def test_refusals_are_one_line(folder: Path, capsys, arguments: list[str], code: int, message: str) -> None:
@@ -118,3 +117,5 @@ def test_humaneva_needs_its_own_network(tmp_path: Path, folder: Path, capsys: py
     assert app.main(words) == 0
     row = capsys.readouterr().out.splitlines()[2].split()
     assert row[:4] == ["no_refine_15", "-", "-", "-"] and all(float(cell) > 0 for cell in row[4:]) and len(row) == 11
+    assert app.main([*words, "--keypoints", "projected"]) == 2
+    assert "needs lenses, which HumanEva-I has not" in capsys.readouterr().err

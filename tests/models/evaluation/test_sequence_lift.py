@@ -11,10 +11,10 @@ from models.data.published_cameras import HUMAN36M_CAMERAS, HUMANEVA_CAMERAS
 from models.data.videopose3d import CameraSequence
 from models.evaluation.sequence_lift import BATCH, Network, WholeSequences
 from models.network.refine import Refine
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from pipeline.skeletons import H36M_17
-from pipeline.window.image_plane import IMAGE_NORMALISATION, image_plane
-from pipeline.window.person_view import NORMALISATION
+from pipeline.types import Normalisation
+from pipeline.window.image_plane import image_plane
 
 
 def a_sequence(frames: int, camera_number: int = 0) -> CameraSequence:
@@ -38,7 +38,7 @@ def flat(target: int, bias: float = 0.0):
     return run
 
 
-def network(run, normalisation: str = IMAGE_NORMALISATION, channels: int = 2, lookahead: int = 2) -> Network:
+def network(run, normalisation: Normalisation = "image", channels: int = 2, lookahead: int = 2) -> Network:
     return Network("stand-in", run, 7, lookahead, 17, channels, normalisation)
 
 
@@ -80,7 +80,7 @@ def test_a_person_view_is_turned_back_to_the_camera() -> None:
         return np.tile(np.array([0, 0, 1], np.float32), (len(keypoints), 17, 1))
 
     still = replace(sequence, xy_px=sequence.xy_px[:1].repeat(6, 0), truth_m=sequence.truth_m[:1].repeat(6, 0))
-    lifted = WholeSequences(network(ahead, NORMALISATION, channels=3), H36M_17)(still)
+    lifted = WholeSequences(network(ahead, "person-view", channels=3), H36M_17)(still)
     assert shapes == [(6, 7, 17, 3)]
     # straight ahead in the view is towards the person in the camera's axes
     middle = still.truth_m[0].mean(0)
@@ -107,12 +107,12 @@ def test_an_unpublished_lens_is_assumed() -> None:
     xy = np.random.default_rng(0).uniform(100, 380, (3, 15, 2)).astype(np.float32)
     truth = np.zeros((3, 15, 3), np.float32)
     sequence = CameraSequence("Validate/S1", "Jog 1 chunk0", camera, 60.0, xy, truth)
-    net = replace(network(flat(4), NORMALISATION, channels=3), joints=15)
+    net = replace(network(flat(4), "person-view", channels=3), joints=15)
     assert np.isfinite(WholeSequences(net, HUMANEVA_15)(sequence)).all()
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
-    with pytest.raises(ConfigError, match="lifts 17 joints, the data set has 15"):
+    with pytest.raises(DataError, match="lifts 17 joints, the data set has 15"):
         WholeSequences(network(flat(4)), HUMANEVA_15)
-    with pytest.raises(ConfigError, match="refine module does not belong"):
-        WholeSequences(network(flat(4), NORMALISATION), H36M_17, refine=Refine(17))
+    with pytest.raises(DataError, match="refine module does not belong"):
+        WholeSequences(network(flat(4), "person-view"), H36M_17, refine=Refine(17))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from models.evaluation.figures import FootageFigures, FootageResult, HeadFigures, OtherWays, QualityFigures
+from models.evaluation.figures import Alternatives, FootageFigures, FootageResult, HeadFigures, QualityFigures
 from models.evaluation.tables import footage_table
 
 FIGURES = {"p_mpjpe_mm": 81.26, "s_mpjpe_mm": 102.9, "jitter_mm": None}
@@ -12,9 +12,9 @@ def figures(*views: str) -> FootageFigures:
 
 def test_footage_has_a_row_per_model_and_short_names_of_views() -> None:
     both = figures("balance_cam01", "balance_cam02")
-    others = OtherWays([HeadFigures(3, both)], [QualityFigures("fast", 0.217, both)])
+    alternatives = Alternatives([HeadFigures(3, both)], [QualityFigures("fast", 0.217, both)])
     results = [
-        FootageResult({"name": "lift-27"}, "footage", both, others=others),
+        FootageResult({"name": "lift-27"}, "footage", both, alternatives=alternatives),
         FootageResult({"name": "mediapipe"}, "footage", both),
     ]
     head, *rows, legend = footage_table(results).splitlines()  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def test_views_that_share_nothing_keep_their_names() -> None:
 def test_only_what_was_asked_for_is_stored() -> None:
     one = figures("left")
     assert FootageResult({"name": "m"}, "f", one).to_json() == {"model": {"name": "m"}, "data": "f", **one}
-    others = OtherWays([HeadFigures(3, one)])
-    stored = FootageResult({"name": "m"}, "f", one, "fast", 900.0, {"known_focal": True}, others).to_json()
+    alternatives = Alternatives([HeadFigures(3, one)])
+    stored = FootageResult({"name": "m"}, "f", one, "fast", 900.0, {"known_focal": True}, alternatives).to_json()
     assert stored["detector"] == "fast" and stored["focal_px"] == 900 and stored["known_focal"]
     assert stored["lookaheads"] == [{"head": "sequence", "lookahead": 3, **one}] and "qualities" not in stored

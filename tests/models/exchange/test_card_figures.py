@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.exchange.card_figures import LIVE, annotate
-from pipeline.errors import ConfigError
-from pipeline.runtime.cards import WEIGHTS_DIR, read_card
+from pipeline.errors import DataError
+from pipeline.runtime.cards import WEIGHTS_DIR, read_card, read_document
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_conditions_and_lookaheads_reach_the_card_without_their_long_lists(card:
     data = result(card, protocol=protocol, clean=figures, lookaheads=lookaheads, qualities=qualities)
     file.write_text(json.dumps(data))
     assert "people.npz" in annotate(card, [file])
-    kept = read_card(card).data["metrics"]["people.npz"]
+    kept = read_document(card)["metrics"]["people.npz"]
     assert kept == {
         "people": ["a/1"],
         "clips": 7,
@@ -49,7 +49,7 @@ def test_views_of_footage(card: Path, tmp_path: Path) -> None:
     mine = result(card, detector="default", views=views, average=average)
     file.write_text(json.dumps({"results": [other, mine]}))
     annotate(card, [file])
-    kept = read_card(card).data["metrics"]["people.npz"]
+    kept = read_document(card)["metrics"]["people.npz"]
     assert kept["detector"] == "default" and kept["beam_cam01"] == average == kept["average"]
 
 
@@ -57,7 +57,7 @@ def test_figures_of_other_weights_are_refused(card: Path, tmp_path: Path) -> Non
     before = card.read_text()
     file = tmp_path / "figures.json"
     file.write_text(json.dumps({"model": {"sha256": "0" * 64}, "data": "x"}))
-    with pytest.raises(ConfigError, match="no figures of the weights lift-27"):
+    with pytest.raises(DataError, match="no figures of the weights lift-27"):
         annotate(card, [file])
     assert card.read_text() == before
 
@@ -71,7 +71,7 @@ def test_the_delay_table_reaches_the_card(card: Path, tmp_path: Path) -> None:
         json.dumps({"results": [{"model": "lift-27", "sha256": weights, "mocap": tiers, "footage": views}]})
     )
     annotate(card, [file])
-    kept = read_card(card).data["metrics"][LIVE]
+    kept = read_document(card)["metrics"][LIVE]
     assert kept == {
         "mocap": {"settled": {"mpjpe_mm": 70.0}, "provisional_0": {"mpjpe_mm": 78.0}},
         "footage": {"settled": {"p_mpjpe_mm": 50.0, "jitter_mm": 3.0}},
@@ -86,11 +86,11 @@ def test_a_second_model_is_noted_and_must_be_the_one_beside_the_card(card: Path,
     file.write_text(json.dumps({"results": [{**own, "provisional_by": early}]}))
     annotate(card, [file])
     before = card.read_text()
-    assert read_card(card).data["metrics"][LIVE]["provisional_by"] == early
+    assert read_document(card)["metrics"][LIVE]["provisional_by"] == early
     file.write_text(json.dumps({"results": [{**own, "provisional_by": {**early, "sha256": "0" * 64}}]}))
-    with pytest.raises(ConfigError, match="other weights of lift-27-live"):
+    with pytest.raises(DataError, match="other weights of lift-27-live"):
         annotate(card, [file])
     file.write_text(json.dumps({"results": [own, own]}))
-    with pytest.raises(ConfigError, match="several results of lift-27"):
+    with pytest.raises(DataError, match="several results of lift-27"):
         annotate(card, [file])
     assert card.read_text() == before

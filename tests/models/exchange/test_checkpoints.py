@@ -9,7 +9,6 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
-from pipeline.lift.onnx import OnnxLifter
 from torch import Tensor
 
 import app
@@ -19,10 +18,10 @@ from models.exchange.checkpoints import (
     load_official_refine,
 )
 from models.exchange.official_layout import network_from_official, official_architecture, official_kind
-from pipeline.errors import ConfigError, ModelError
-from pipeline.lift.refine import KIND
+from pipeline.errors import ConfigError, DataError, ModelError
+from pipeline.lift.create import lifter_of
 from pipeline.runtime import Device
-from pipeline.runtime.cards import find_card
+from pipeline.runtime.cards import LifterCard, RefinerCard, find_card
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -110,7 +109,7 @@ def test_other_state_dictionaries_are_refused(tmp_path: Path, state: dict[str, T
 
 def test_other_files_are_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
     path = tmp_path / "file.pth"
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(DataError, match="No such file"):
         load_official(path)
     for content in (b"", b"no checkpoint", b"PK\x03\x04 torn"):
         path.write_bytes(content)
@@ -154,12 +153,12 @@ def test_export_with_a_card_that_the_pipeline_runs(tmp_path: Path, capsys: pytes
     torch.save(state, checkpoint)
     assert app.main(["models", "import", str(checkpoint), "official-27", "--weights", str(tmp_path)]) == 0
     assert "official-27.json" in capsys.readouterr().out
-    card = find_card("official-27", "lifter", tmp_path)
-    assert card.data["normalisation"] == "image" and card.data["architecture"]["channels"] == 2
-    assert (card.data["window"], card.data["lookahead"]) == (27, 13)
-    assert "no_refine_4_4369.pth" in card.data["source"] and max(card.data["parity"].values()) < 1e-5
-    lifter = OnnxLifter(card, Device("cpu"), threads=1)
-    assert (lifter.normalisation, lifter.window, lifter.lookahead) == ("image", 27, 13)
+    card = find_card("official-27", LifterCard, tmp_path)
+    assert card.normalisation == "image" and card.channels == 2
+    assert (card.window, card.lookahead) == (27, 13)
+    assert "no_refine_4_4369.pth" in card.source and max(card.parity.values()) < 1e-5
+    lifter = lifter_of(card, Device("cpu"), threads=1)
+    assert (lifter.spec.normalisation, lifter.spec.window, lifter.spec.lookahead) == ("image", 27, 13)
     session = ort.InferenceSession(str(card.model_path), providers=["CPUExecutionProvider"])
     frame, sequence = session.run(None, {"keypoints": arrays["input"].astype(np.float32)})
     assert np.abs(frame - arrays["frame"][:, 0]).max() < 1e-5
@@ -188,7 +187,7 @@ def test_a_model_is_not_replaced_by_accident(tmp_path: Path) -> None:
     torch.save(golden("official_network_27")[1], checkpoint)
     (tmp_path / "mine.json").write_text("{}")
     for name, weights, message in (
-        ("mine", tmp_path, "mine.json exists already"),
+        ("mine", tmp_path, "is taken by .*mine.json"),
         ("../mine", tmp_path, "'../mine' is not valid"),
         ("mine", tmp_path / "nowhere", "is not a folder"),
     ):
@@ -208,9 +207,9 @@ def test_published_modules_are_told_apart_and_imported(tmp_path: Path) -> None:
     torch.save(golden("official_refine")[1], tmp_path / "refine_1.pth")
     words = ["models", "import", str(tmp_path / "refine_1.pth"), "published", "--weights", str(tmp_path)]
     assert app.main(words) == 0
-    card = find_card("published", KIND, tmp_path)
-    assert "research" in card.data["licence"] and "refine_1.pth" in card.data["source"]
-    assert max(card.data["parity"].values()) < 1e-4
+    card = find_card("published", RefinerCard, tmp_path)
+    assert "research" in card.licence and "refine_1.pth" in card.source
+    assert max(card.parity.values()) < 1e-4
 
 
 def test_networks_of_other_joints_are_not_imported(tmp_path: Path, state: dict[str, Tensor]) -> None:

@@ -16,8 +16,8 @@ from models.network.strided_transformer import Architecture
 from models.training.recipe import LifterRecipe, RefineRecipe
 from models.training.refine import RefinedLifter, RefineModule
 from models.training.windows import Windows
-from pipeline.lift.refine import KIND, Refiner
-from pipeline.runtime.cards import file_sha256, find_card
+from pipeline.lift.refine import Refiner
+from pipeline.runtime.cards import LifterCard, RefinerCard, file_sha256, find_card, read_document
 from tests.helpers.mocap import write_mocap
 
 TINY = Architecture(window=9, strides=(3, 3), d_model=16, d_hidden=32, heads=2, vanilla_layers=2)
@@ -52,11 +52,11 @@ def export(run: Path, name: str, data: Path, weights: Path, *more: str) -> int:
 def test_a_lifter_and_its_card(run: Path, data: Path, tmp_path: Path, capsys) -> None:
     assert export(run, "tiny", data, tmp_path) == 0
     assert "wrote" in capsys.readouterr().out
-    card = find_card("tiny", "lifter", tmp_path)
+    card = find_card("tiny", LifterCard, tmp_path)
     card.verify()
-    assert card.data["source"].endswith("(python app.py train)") and card.data["lookahead"] == 2
-    assert card.data["training"]["target"] == 6 and card.data["training"]["steps_done"] == 0
-    assert card.data["training_data"][0]["clips"] == 4 and "body of 1.70 m" in card.data["joints_out"]
+    assert card.source.endswith("(python app.py train)") and card.lookahead == 2
+    assert card.training["target"] == 6 and card.training["steps_done"] == 0
+    assert card.training_data[0]["clips"] == 4 and "body of 1.70 m" in card.joints_out
     network, _ = load_trained(run / "checkpoint.pt")
     keypoints = torch.randn(3, 9, 17, 3)
     session = ort.InferenceSession(str(card.model_path), providers=["CPUExecutionProvider"])
@@ -69,16 +69,17 @@ def test_a_lifter_and_its_card(run: Path, data: Path, tmp_path: Path, capsys) ->
 def test_a_model_is_not_replaced_unasked(run: Path, data: Path, tmp_path: Path, capsys) -> None:
     (tmp_path / "tiny.json").write_text("{}")
     assert export(run, "tiny", data, tmp_path) == 2
-    assert "exists already; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+    assert "choose another, or replace it with --overwrite" in capsys.readouterr().err
     assert export(run, "tiny", data, tmp_path, "--overwrite") == 0
-    assert find_card("tiny", "lifter", tmp_path).sha256 == file_sha256(tmp_path / "tiny.onnx")
+    assert find_card("tiny", LifterCard, tmp_path).sha256 == file_sha256(tmp_path / "tiny.onnx")
 
 
 def test_a_module_is_found_and_does_the_same(run: Path, data: Path, tmp_path: Path) -> None:
     assert export(run, "refine-tiny", data, tmp_path) == 0
-    card = find_card("refine-tiny", KIND, tmp_path)
-    assert card.data["training"]["steps"] == 150 and card.data["training_data"]
-    assert card.data["trained_with"]["sha256"] == file_sha256(run / "checkpoint.pt")
+    card = find_card("refine-tiny", RefinerCard, tmp_path)
+    document = read_document(card.path)
+    assert document["training"]["steps"] == 150 and card.training_data
+    assert document["trained_with"]["sha256"] == file_sha256(run / "checkpoint.pt")
     assert b'File "' not in card.model_path.read_bytes()  # the exporter's notes of where each node came from
     refiner = Refiner(card)
     rng = np.random.default_rng(0)
@@ -112,7 +113,7 @@ def test_a_module_of_an_earlier_version_is_exported(data: Path, tmp_path: Path) 
     state = {"recipe": recipe, "lifter": lifter, "metrics": {}, "state": Refine(17, 16).state_dict()}
     torch.save(state, tmp_path / "refine.pt")
     assert export(tmp_path, "refine-old", data, tmp_path) == 0
-    assert find_card("refine-old", KIND, tmp_path).data["training"] == recipe
+    assert read_document(find_card("refine-old", RefinerCard, tmp_path).path)["training"] == recipe
 
 
 def test_other_files_are_refused_in_one_line(run: Path, data: Path, tmp_path: Path, capsys) -> None:

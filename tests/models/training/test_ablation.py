@@ -10,7 +10,7 @@ import pytest
 import app
 from models.training import ablation
 from models.training.ablation import ARMS, Ablation, compare, runs_under, table
-from pipeline.errors import ConfigError
+from pipeline.errors import DataError
 from tests.helpers.mocap import write_mocap
 
 
@@ -55,5 +55,5 @@ def test_it_trains_prints_and_draws_and_does_not_train_again(tmp_path: Path, cap
 
 
 def test_a_failed_training_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="ended with status"):
+    with pytest.raises(DataError, match="ended with status"):
         compare(Ablation(tmp_path, tmp_path / "out", 1, 1, 1, 60.0, 2, 2, 16, 16))

@@ -61,8 +61,9 @@ def test_the_share_of_windows_without_legs_can_be_chosen(data: Path, kind) -> No
     assert share(0.0) < 0.3 < share(0.5) < 0.8
 
 
-def test_the_scale_of_each_view_is_fed_to_a_refine_module(data: Path) -> None:
-    keypoints, truth, scale = next(iter(RefineBatches(data, 6, 9, 4, part=slice(2, 4))))
-    plain, same = next(iter(Batches(data, 6, 9, 4, part=slice(2, 4))))
+@pytest.mark.parametrize("device", [None, CPU])
+def test_the_scale_of_each_view_is_fed_to_a_refine_module(data: Path, device) -> None:
+    keypoints, truth, scale = next(iter(RefineBatches(data, 6, 9, 4, part=slice(2, 4), device=device)))
+    plain, same = next(iter(Batches(data, 6, 9, 4, part=slice(2, 4), device=device)))
     assert torch.equal(keypoints, plain) and torch.equal(truth, same)
     assert scale.shape == (2,) and (scale > 0).all()

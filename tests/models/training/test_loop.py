@@ -20,7 +20,7 @@ from models.training.recipe import LifterRecipe, Recipe, RefineRecipe
 from models.training.refine import RefineModule
 from models.training.stage import Stage
 from models.training.windows import Windows
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.runtime.cards import file_sha256
 from tests.helpers.mocap import write_mocap
 
@@ -104,7 +104,7 @@ def test_a_run_in_two_parts_is_the_run_in_one_go(
 
 
 def old_layout(network: StridedTransformer, steps: int) -> dict[str, object]:
-    """``checkpoint.pt`` as models/train.py wrote it before there were stages."""
+    """``checkpoint.pt`` as it was written before there were stages."""
     matrices, others = [], []
     for name, parameter in network.named_parameters():
         (matrices if name.startswith(("vanilla", "strided")) and parameter.ndim == 2 else others).append(parameter)
@@ -171,13 +171,13 @@ def test_files_of_other_runs_are_refused(make: Make, lifter: Path, data: Path, t
         ({"network_lr": 1e-3}, "trained without its network"),
     ):
         other = RefineModule(lifter, replace(OF_MODULE, **change), data)
-        with pytest.raises(ConfigError, match=message):
+        with pytest.raises(DataError, match=message):
             resume(other, tmp_path)
     Windows(TINY, replace(OF_LIFTER, seed=1)).save(tmp_path)
-    with pytest.raises(ConfigError, match="for another lifter"):
+    with pytest.raises(DataError, match="for another lifter"):
         resume(RefineModule(tmp_path / "checkpoint.pt", OF_MODULE, data), tmp_path)
     (tmp_path / "checkpoint.pt").write_bytes((tmp_path / "refine.pt").read_bytes())
-    with pytest.raises(ConfigError, match="not a checkpoint of a lifter but a refine module"):
+    with pytest.raises(DataError, match="not a checkpoint of a lifter but a refine module"):
         resume(make("windows", 3), tmp_path)
 
 
@@ -195,8 +195,8 @@ def test_states_are_stored_as_the_run_goes_and_the_clock_can_end_it(make: Make, 
     [
         ("windows", {"minutes": 1.0}, False, "--minutes works with one process, not with 2; use --steps"),
         ("windows", {}, True, "--compile works with one process"),
-        ("frames", {}, False, "frames.* is trained by one process, not by 2"),
-        ("refine", {}, False, "refine module.* is trained by one process"),
+        ("frames", {}, False, "WORLD_SIZE 2 is too many for .*frames"),
+        ("refine", {}, False, "WORLD_SIZE 2 is too many for .*refine module"),
     ],
 )
 def test_several_processes_have_limits(

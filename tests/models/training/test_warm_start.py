@@ -19,7 +19,7 @@ from models.training.recipe import LifterRecipe
 from models.training.validation import validation_windows
 from models.training.warm_start import stages_of, start_from
 from models.training.windows import Windows
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, DataError
 from pipeline.runtime.cards import WEIGHTS_DIR, file_sha256
 from tests.helpers.mocap import write_mocap
 
@@ -100,7 +100,7 @@ def test_other_widths_and_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="d_hidden 32, this network 16"):
         start_from(narrower, path, no_windows)
     (tmp_path / "text.pt").write_text("no checkpoint")
-    with pytest.raises(ConfigError, match="is not a checkpoint"):
+    with pytest.raises(DataError, match="is not a checkpoint"):
         start_from(other, tmp_path / "text.pt", no_windows)
 
 
@@ -135,5 +135,5 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
     path.with_suffix(".json").write_text(json.dumps({**card, "training": training}))
     assert stages_of(path) == [{"what": "single frames"}, {"window": 9, "what": "windows", "steps_done": 7}]
     path.with_suffix(".json").write_text(json.dumps({**card, "architecture": {**TINY.to_dict(), "vanilla_layers": 3}}))
-    with pytest.raises(ConfigError, match="its card's architecture has"):
+    with pytest.raises(DataError, match="its card's architecture has"):
         start_from(again, path, lambda: keypoints)

@@ -148,7 +148,7 @@ def test_a_failed_read_is_tried_again() -> None:
 
 def test_a_camera_that_stops_is_an_error_after_its_frames() -> None:
     capture = FakeCapture([numbered_image(n) for n in range(3)], FakeClock(0.1))
-    seen = []
+    seen: list[int] = []
     with pytest.raises(SourceError, match=r"camera 0 delivers no pictures .*`reconnect`"):
         seen.extend(frame.index for frame in open_fake(capture, None, QUICK))
     assert seen == [0, 1, 2]
