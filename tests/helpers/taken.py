@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from pipeline.arrays import U8
 from pipeline.run.pipeline import Pipeline
 from pipeline.types import Person, Pose3D, Rows, Shown, Tier
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True)
+class Picture:
     """What was shown of a frame."""
 
     shown: Shown

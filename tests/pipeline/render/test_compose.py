@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.arrays import U8
+from pipeline.arrays import F32, U8
 from pipeline.render.compose import Composer
 from pipeline.render.layout import lay_out
 from pipeline.render.status import Status
@@ -22,7 +22,7 @@ def frame(width: int, height: int, level: int = 120, index: int = 7) -> Frame:
     return Frame(index, 0.25, np.full((height, width, 3), level, np.uint8))
 
 
-def knee(pose: Pose2D, side: str) -> U8:
+def knee(pose: Pose2D, side: str) -> F32:
     return (pose.xy_px[COCO_17.index(f"{side}_hip")] + pose.xy_px[COCO_17.index(f"{side}_knee")]) / 2
 
 
