@@ -115,7 +115,9 @@ def run_job(
     options: JobOptions,
     folder: str | Path | None = None,
     observers: Iterable[Observer] = (),
+    *,
     models: Models | None = None,
+    source: Source | None = None,
 ) -> Report:
     """Run a job.
 
@@ -124,6 +126,7 @@ def run_job(
         folder: for the results; made if it does not exist. None: a folder in ``out`` that is called like the source.
         observers: are told what happens.
         models: loaded before, by ``load_models``; they stay open. None: loaded for this job.
+        source: open already, in place of the one that ``options`` name; it stays open.
 
     Returns:
         What ``run.json`` in the folder says too.
@@ -131,7 +134,7 @@ def run_job(
     Raises:
         PoseStrideError: what went wrong; finished results are kept.
     """
-    with Job(options, folder, observers, models) as job:
+    with Job(options, folder, observers, models=models, source=source) as job:
         return job.run()
 
 
@@ -139,7 +142,7 @@ class Job:
     """A job in two steps, for those who must act between them: entering opens everything, ``run`` runs it. Once.
 
     Args:
-        options, folder, observers, models: as for ``run_job``.
+        options, folder, observers, models, source: as for ``run_job``.
 
     Attributes:
         folder: of the results.
@@ -157,9 +160,12 @@ class Job:
         options: JobOptions,
         folder: str | Path | None = None,
         observers: Iterable[Observer] = (),
+        *,
         models: Models | None = None,
+        source: Source | None = None,
     ) -> None:
         self.options, self.models = options, models
+        self._given_source = source
         self._asked_folder = None if folder is None else Path(folder)
         self._observers = list(observers)
         self._stack = ExitStack()
@@ -172,7 +178,8 @@ class Job:
     def __enter__(self) -> Job:
         self._started_s = time.time()
         with ExitStack() as opening:
-            self.source = opening.enter_context(self._open_source())
+            given = self._given_source
+            self.source = opening.enter_context(self._open_source()) if given is None else given
             self._live = self.source.info.live
             smooth = choose(self.options, self._live).smooth
             results = self.options.results

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pipeline.detect.base import DetectorConfig
 from pipeline.errors import ConfigError, unknown
-from pipeline.export.formats import check_formats
+from pipeline.export.formats import check_formats, format_names
 from pipeline.lift.quality import STANDARD
 from pipeline.run.options import RunOptions
 from pipeline.smooth.presets import find_preset
@@ -149,6 +149,8 @@ class ResultOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if not self.formats:
+            raise ConfigError("formats", None, f"names none; there are: {', '.join(format_names())}")
         check_formats(self.formats)
 
 

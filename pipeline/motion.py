@@ -14,7 +14,7 @@ from pipeline.types import Origin, Person, Pose2D, Pose3D, Rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One person over all N frames of a clip, also those in which the person is not seen.
+    """One person over N frames: from the first in which the person is known, also those without a sight of them.
 
     Attributes:
         track_id: stable number of the person, from 0.

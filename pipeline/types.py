@@ -280,7 +280,7 @@ class Shown:
 
     Attributes:
         frame: with its picture, no larger than it will be drawn.
-        people: as in ``Rows``.
+        people: those who are seen, or were a moment ago.
         tier: of the poses.
     """
 

@@ -65,7 +65,9 @@ def execute(options: argparse.Namespace) -> int:
         for note in _unused(options, job.source.info.live):
             remark(f"note: {note}")
         assert job.models is not None
-        remark(f"running on {job.models.lifter.models['lifter'].device}")
+        lifter = job.models.lifter.models.get("lifter")
+        if lifter is not None:
+            remark(f"running on {lifter.device}")
         with stopping(job.interrupt) as stop:
             report = job.run()
     say(summary(report, job.folder))

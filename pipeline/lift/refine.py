@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,17 @@ from pipeline.arrays import F32
 from pipeline.lift.rays import fit_on_rays
 from pipeline.runtime import Device, LoadedModel, OnnxModel
 from pipeline.runtime.cards import RefinerCard
+
+
+class Refining(Protocol):
+    """What corrects lifted poses by their keypoints."""
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """What it is and what it runs on."""
+
+    def __call__(self, lifted: F32, keypoints: F32, scale: NDArray[np.floating]) -> F32:
+        """Refine poses, see ``Refiner``."""
 
 
 class Refiner:

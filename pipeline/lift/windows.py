@@ -11,7 +11,7 @@ from pipeline.arrays import F32
 from pipeline.errors import ModelError
 from pipeline.lift.base import LifterSpec
 from pipeline.lift.network import Heads, Network, normalisation_of
-from pipeline.lift.refine import Refiner
+from pipeline.lift.refine import Refining
 from pipeline.runtime import LoadedModel
 from pipeline.runtime.model import LARGEST_BATCH
 from pipeline.skeletons import H36M_17
@@ -29,7 +29,7 @@ class WindowLifter:
         refiner: refine module that every pose passes through; its windows must be made with the true focal length.
     """
 
-    def __init__(self, network: Network, refiner: Refiner | None = None) -> None:
+    def __init__(self, network: Network, refiner: Refining | None = None) -> None:
         self._network, self._refiner = network, refiner
         card = network.card
         self._spec = LifterSpec(card.window, card.lookahead, normalisation_of(card), previews=network.has_sequence)
@@ -129,7 +129,7 @@ class WindowLifter:
         return xyz
 
 
-def _refined(refiner: Refiner, windows: list[Window], joints: NDArray[Any], at: int | None) -> NDArray[Any]:
+def _refined(refiner: Refining, windows: list[Window], joints: NDArray[Any], at: int | None) -> NDArray[Any]:
     keypoints = np.stack([window.keypoints if at is None else window.keypoints[at] for window in windows])
     scale = np.array([window.scale for window in windows], np.float32)
     if at is None:

@@ -78,6 +78,7 @@ class Pipeline:
         else:
             self._live_policy, self._policy = None, FilePolicy(lifting, self._shows)
         self._watchdog = Watchdog(source)
+        self._used = False
 
     def stop(self) -> None:
         """Take no more frames; those under way are finished. Safe to call from any thread."""
@@ -143,6 +144,9 @@ class Pipeline:
 
     def _items(self, idle: Callable[[], None] | None, recorder: Recorder | None) -> Iterator[Timed]:
         """What comes out of the last stage, and counts as it goes."""
+        if self._used:
+            raise RuntimeError("this pipeline has run already; make a new one for each run")
+        self._used = True
         started_s = time.perf_counter()
         policy, statistics = self._policy, self.statistics
         if self._live_policy is not None and recorder is not None:

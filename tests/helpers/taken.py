@@ -10,7 +10,7 @@ from pipeline.run.pipeline import Pipeline
 from pipeline.types import Person, Pose3D, Rows, Shown, Tier
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Picture:
     """What was shown of a frame."""
 

@@ -80,14 +80,14 @@ def run_json(folder: Path) -> dict:
 
 def test_who_wants_rows_gets_rows(tmp_path: Path) -> None:
     noting = Noting(Wants.ROWS)
-    run_job(options(), tmp_path, [noting], models())
+    run_job(options(), tmp_path, [noting], models=models())
     assert [rows.frame_index for rows in noting.taken] == list(range(30))
     assert noting.order == ["begin"] + ["rows"] * 30 and noting.pictures == []
 
 
 def test_who_wants_frames_gets_them_whole_and_without_a_picture(tmp_path: Path) -> None:
     noting = Noting(Wants.FRAMES)
-    report = run_job(options(), tmp_path, [noting], models())
+    report = run_job(options(), tmp_path, [noting], models=models())
     assert [shown.frame.index for shown, _ in noting.pictures] == list(range(30))
     for shown, picture in noting.pictures:
         assert picture is None and shown.frame.image.shape == (120, 160, 3) and shown.tier is Tier.SETTLED
@@ -97,7 +97,7 @@ def test_who_wants_frames_gets_them_whole_and_without_a_picture(tmp_path: Path) 
 
 def test_who_wants_pictures_gets_them_and_the_others_too(tmp_path: Path) -> None:
     rows, frames, pictures = Noting(Wants.ROWS), Noting(Wants.FRAMES), Noting(Wants.PICTURES)
-    report = run_job(options(), tmp_path, [rows, frames, pictures], models())
+    report = run_job(options(), tmp_path, [rows, frames, pictures], models=models())
     sizes = {picture.shape for _, picture in pictures.pictures if picture is not None}
     assert len(pictures.pictures) == 30 and sizes == {(240, 560, 3)} and report.counts.pictures == 30
     assert [rows.frame_index for rows in rows.taken] == [rows.frame_index for rows in frames.taken] == list(range(30))
@@ -109,7 +109,7 @@ def test_rows_are_in_the_files_before_an_observer_gets_them(tmp_path: Path) -> N
         sizes.append((job.folder / "poses3d.csv.part").read_text().count("\n"))
 
     sizes: list[int] = []
-    run_job(options(), tmp_path, [Noting(at_row=look)], models())
+    run_job(options(), tmp_path, [Noting(at_row=look)], models=models())
     assert sizes == [1 + 17 * (n + 1) for n in range(30)]
 
 
@@ -189,7 +189,7 @@ def test_an_interrupt_keeps_the_frames_under_way(tmp_path: Path) -> None:
             threading.Thread(target=job.interrupt).start()
 
     name = "synthetic:frames=3000,size=160x120"
-    report = run_job(options(name), tmp_path, [Noting(at_row=interrupt)], models(name))
+    report = run_job(options(name), tmp_path, [Noting(at_row=interrupt)], models=models(name))
     assert report.status == run_json(tmp_path)["status"] == "interrupted" and report.error is None
     assert 5 < report.counts.frames < 3000
     assert len(lines(tmp_path / "poses3d.csv")) == 17 * report.counts.frames and not list(tmp_path.glob("*.part"))
@@ -198,7 +198,7 @@ def test_an_interrupt_keeps_the_frames_under_way(tmp_path: Path) -> None:
 def test_a_stop_is_no_interrupt(tmp_path: Path) -> None:
     name = "synthetic:frames=3000,size=160x120"
     noting = Noting(at_row=lambda job, index: job.stop())
-    report = run_job(options(name), tmp_path, [noting], models(name))
+    report = run_job(options(name), tmp_path, [noting], models=models(name))
     assert report.status == "complete" and 0 < report.counts.frames < 3000
 
 
@@ -215,7 +215,7 @@ def test_a_keyboard_interrupt_after_an_interrupt_ends_the_run(tmp_path: Path) ->
             job.interrupt()
             raise KeyboardInterrupt
 
-    report = run_job(options(), tmp_path, [Noting(at_row=impatient)], models())
+    report = run_job(options(), tmp_path, [Noting(at_row=impatient)], models=models())
     assert report.status == "interrupted" and len(lines(tmp_path / "poses3d.csv")) == 17 * 4
 
 
@@ -226,7 +226,7 @@ def test_a_failure_leaves_status_failed_and_the_rows_before_it(tmp_path: Path, f
             raise failure
 
     with pytest.raises(type(failure)):
-        run_job(options(), tmp_path, [Noting(at_row=fail)], models())
+        run_job(options(), tmp_path, [Noting(at_row=fail)], models=models())
     written = run_json(tmp_path)
     assert written["status"] == "failed" and written["error"] == (str(failure) or "KeyboardInterrupt")
     assert len(lines(tmp_path / "poses3d.csv")) == 17 * 8 and not list(tmp_path.glob("*.part"))
@@ -278,7 +278,7 @@ def test_a_paced_clip_has_previews_and_a_film(tmp_path: Path) -> None:
     name = "synthetic:frames=20,size=160x120,fps=20"
     asked = JobOptions(SourceOptions(name, paced=True), results=ResultOptions(record=True))
     noting = Noting(Wants.PICTURES)
-    report = run_job(asked, tmp_path, [noting], models(name, lifter=NumberingPreviewLifter()))
+    report = run_job(asked, tmp_path, [noting], models=models(name, lifter=NumberingPreviewLifter()))
     assert report.source.live and report.counts.frames + report.counts.dropped_frames == 20
     assert any(shown.tier is Tier.PREVIEW for shown, _ in noting.pictures)
     with av.open(str(tmp_path / "overlay.mp4")) as video:
@@ -294,7 +294,7 @@ def test_two_people_from_the_source_to_every_file(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(formats, "FILE_FORMATS", [*formats.FILE_FORMATS, DUMMY, PER_PERSON])
     noting = Noting(Wants.PICTURES)
     asked = replace(options(video=True, formats=("csv", "npz", "dummy", "each")), motion=MotionOptions(smooth="light"))
-    report = run_job(asked, tmp_path, [noting], models(detector=PairDetector))
+    report = run_job(asked, tmp_path, [noting], models=models(detector=PairDetector))
 
     assert report.counts.people == 2 and report.counts.frames == report.counts.frames_with_person == 30
     per_person = ["each_person0.txt", "each_person3.txt"]
@@ -322,3 +322,14 @@ def test_two_people_from_the_source_to_every_file(tmp_path: Path, monkeypatch: p
         assert people == ([0] if shown.frame.index < 10 else [0, 3]) and picture is not None
     with av.open(str(tmp_path / "overlay.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 30
+
+
+def test_an_open_source_is_used_and_stays_open(tmp_path: Path) -> None:
+    with SyntheticSource(parse_options(NAME)) as source:
+        report = run_job(options("whatever"), tmp_path, models=models(), source=source)
+        assert report.source.name == source.info.name and report.counts.frames == len(list(source)) > 0
+
+
+def test_no_formats_is_no_result() -> None:
+    with pytest.raises(ConfigError, match="formats names none; there are: csv, npz"):
+        ResultOptions(formats=())

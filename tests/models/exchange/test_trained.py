@@ -12,7 +12,7 @@ import torch
 import app
 from models.exchange.export_onnx import load_trained
 from models.network.refine import Refine
-from models.network.strided_transformer import Architecture
+from models.network.strided_transformer import Architecture, StridedTransformer
 from models.training.recipe import LifterRecipe, RefineRecipe
 from models.training.refine import RefinedLifter, RefineModule
 from models.training.windows import Windows
@@ -38,7 +38,7 @@ def run(data: Path, tmp_path_factory) -> Path:
     stage = Windows(TINY, LifterRecipe(target=6))
     with torch.no_grad():
         for parameter in stage.average.parameters():  # the exporter keeps equal weights once; trained ones never are
-            parameter += 0.02 * torch.randn_like(parameter)
+            parameter.add_(0.02 * torch.randn_like(parameter))
     stage.save(folder)
     RefineModule(folder / "checkpoint.pt", RefineRecipe(steps=150, hidden=32), data).save(folder)
     return folder
@@ -95,13 +95,13 @@ def test_a_module_is_found_and_does_the_same(run: Path, data: Path, tmp_path: Pa
     module = Refine(17, 32)
     module.load_state_dict(torch.load(run / "refine.pt", weights_only=True)["state"])
 
-    class Given(torch.nn.Module):
+    class Given(StridedTransformer):
         """A lifter that gives these poses."""
 
         def forward(self, keypoints: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return torch.from_numpy(lifted[:, 0]), keypoints
 
-    both = RefinedLifter(Given(), module, frozen=True, target=0).eval()
+    both = RefinedLifter(Given(TINY), module, frozen=True, target=0).eval()
     with torch.no_grad():
         _, expected = both(torch.from_numpy(seen[:, None, 0]), torch.from_numpy(scale[:, 0]))
     assert found[:, 0] == pytest.approx(expected.numpy(), abs=2e-3)  # matrices are stored as float16

@@ -28,4 +28,4 @@ def test_what_frames_do_not_use_is_not_trained() -> None:
     stage.loss(stage.lifter, (torch.randn(6, 17, 3), torch.randn(6, 17, 3))).backward()
     trained = {name.split(".")[0] for name, value in stage.lifter.named_parameters() if value.grad is not None}
     assert trained == {"embed", "vanilla", "sequence_head"}
-    assert stage.lifter.vanilla[0].attention.qkv.weight.grad is None
+    assert stage.lifter.get_parameter("vanilla.0.attention.qkv.weight").grad is None

@@ -105,7 +105,8 @@ def test_a_run_in_two_parts_is_the_run_in_one_go(
 
 def old_layout(network: StridedTransformer, steps: int) -> dict[str, object]:
     """``checkpoint.pt`` as it was written before there were stages."""
-    matrices, others = [], []
+    matrices: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
     for name, parameter in network.named_parameters():
         (matrices if name.startswith(("vanilla", "strided")) and parameter.ndim == 2 else others).append(parameter)
     recipe = {"steps": steps, "batch": 12, "lr": 1e-3, "muon_lr": 2e-3, "warmup": 2, "decay": 0.35, "ema": 0.999}
@@ -154,9 +155,9 @@ def test_a_module_of_before_is_continued(
     stage = make("refine with network" if rate else "refine", 5)
     assert isinstance(stage, RefineModule)
     assert resume(stage, tmp_path) and stage.step == 3
-    assert torch.equal(stage.refine.blend[0].weight, module.blend[0].weight)
-    weights = stage.network.lifter.embed[0].weight
-    assert torch.equal(weights, network.embed[0].weight) == bool(rate)
+    assert torch.equal(stage.refine.get_parameter("blend.0.weight"), module.get_parameter("blend.0.weight"))
+    weights = stage.network.get_parameter("lifter.embed.0.weight")
+    assert torch.equal(weights, network.get_parameter("embed.0.weight")) == bool(rate)
     train(stage, Run(data, tmp_path))
     again = torch.load(tmp_path / "refine.pt", weights_only=True)
     assert again["step"] == 5 and set(again["metrics"]) == {"clean", "detector_like"}
@@ -191,19 +192,19 @@ def test_states_are_stored_as_the_run_goes_and_the_clock_can_end_it(make: Make, 
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "compiled", "message"),
+    ("name", "minutes", "compiled", "message"),
     [
-        ("windows", {"minutes": 1.0}, False, "--minutes works with one process, not with 2; use --steps"),
-        ("windows", {}, True, "--compile works with one process"),
-        ("frames", {}, False, "WORLD_SIZE 2 is too many for .*frames"),
-        ("refine", {}, False, "WORLD_SIZE 2 is too many for .*refine module"),
+        ("windows", 1.0, False, "--minutes works with one process, not with 2; use --steps"),
+        ("windows", 0.0, True, "--compile works with one process"),
+        ("frames", 0.0, False, "WORLD_SIZE 2 is too many for .*frames"),
+        ("refine", 0.0, False, "WORLD_SIZE 2 is too many for .*refine module"),
     ],
 )
 def test_several_processes_have_limits(
-    name: str, change: dict[str, float], compiled: bool, message: str, make: Make, data: Path, tmp_path: Path
+    name: str, minutes: float, compiled: bool, message: str, make: Make, data: Path, tmp_path: Path
 ) -> None:
     stage = make(name, 3)
-    stage.recipe = replace(stage.recipe, **change)
+    stage.recipe = replace(stage.recipe, minutes=minutes)
     with pytest.raises(ConfigError, match=message):
         train(stage, Run(data, tmp_path / "run", compiled=compiled), Processes(0, 2))
     assert not (tmp_path / "run").exists()

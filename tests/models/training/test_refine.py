@@ -36,8 +36,8 @@ def lifter(data: Path, tmp_path_factory) -> Path:
     mean = make_batch(sampler, np.random.default_rng(0), 200).truth_m[:, 4].mean(0)
     for network in (stage.network, stage.average):
         with torch.no_grad():
-            network.frame_head[1].weight.zero_()
-            network.frame_head[1].bias.copy_(torch.from_numpy(mean).flatten())
+            network.get_parameter("frame_head.1.weight").zero_()
+            network.get_parameter("frame_head.1.bias").copy_(torch.from_numpy(mean).flatten())
     folder = tmp_path_factory.mktemp("lifter")
     stage.save(folder)
     return folder / "checkpoint.pt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -55,7 +56,8 @@ def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) 
     assert (state["average"]["vanilla.0.attention.out.weight"] == 0).all()
     untrained = SingleFrames(Architecture.from_dict(state["architecture"]), LifterRecipe()).lifter
     new = start_from(untrained, out / "checkpoint.pt", no_windows)
-    assert new == [] and torch.equal(untrained.embed[0].weight, state["average"]["embed.0.weight"])  # type: ignore[arg-type]
+    assert new == []
+    assert torch.equal(untrained.get_parameter("embed.0.weight"), state["average"]["embed.0.weight"])
     lifter = tmp_path / "lifter"
     windows = ["train", *network, "--batch", "4"]
     begun = ["--start-from", str(out / "checkpoint.pt")]
@@ -72,7 +74,7 @@ def test_a_run_learns_continues_and_starts_a_lifter(data: Path, tmp_path: Path) 
 
 def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
     narrow = Windows(TINY, LifterRecipe(target=4))
-    wide = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_hidden": 48, "strides": (3, 3)}))
+    wide = StridedTransformer(replace(TINY, d_hidden=48))
     assert start_from(wide, saved(narrow, tmp_path / "narrow.pt"), no_windows) == []
     x = torch.randn(3, 9, 17, 3)
     with torch.no_grad():
@@ -82,10 +84,11 @@ def test_a_wider_hidden_layer_keeps_the_function(tmp_path: Path) -> None:
 
 def test_a_longer_window_gets_the_weights_and_resampled_positions(tmp_path: Path) -> None:
     short = Windows(TINY, LifterRecipe(target=4))
-    long = StridedTransformer(Architecture(**{**TINY.to_dict(), "window": 27, "strides": (3, 9)}))
+    long = StridedTransformer(replace(TINY, window=27, strides=(3, 9)))
     assert start_from(long, saved(short, tmp_path / "short.pt"), no_windows) == []
-    assert torch.equal(long.vanilla[0].expand.weight, short.network.vanilla[0].expand.weight)  # type: ignore[arg-type, union-attr]
-    theirs, ours = short.network.position[0], long.position[0]
+    weight = "vanilla.0.expand.weight"
+    assert torch.equal(long.get_parameter(weight), short.lifter.get_parameter(weight))
+    theirs, ours = short.lifter.position[0], long.position[0]
     # the ends stay, and in between nothing is invented
     assert torch.allclose(ours[0], theirs[0]) and torch.allclose(ours[-1], theirs[-1])
     assert ours.max() <= theirs.max() and ours.min() >= theirs.min()
@@ -93,10 +96,10 @@ def test_a_longer_window_gets_the_weights_and_resampled_positions(tmp_path: Path
 
 def test_other_widths_and_other_files_are_refused(tmp_path: Path) -> None:
     path = saved(Windows(TINY, LifterRecipe(target=4)), tmp_path / "tiny.pt")
-    other = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_model": 32, "strides": (3, 3)}))
+    other = StridedTransformer(replace(TINY, d_model=32))
     with pytest.raises(ConfigError, match="d_model 16, this network 32"):
         start_from(other, path, no_windows)
-    narrower = StridedTransformer(Architecture(**{**TINY.to_dict(), "d_hidden": 16, "strides": (3, 3)}))
+    narrower = StridedTransformer(replace(TINY, d_hidden=16))
     with pytest.raises(ConfigError, match="d_hidden 32, this network 16"):
         start_from(narrower, path, no_windows)
     (tmp_path / "text.pt").write_text("no checkpoint")
@@ -111,7 +114,7 @@ def test_an_exported_lifter_can_be_trained_on(data: Path, tmp_path: Path) -> Non
     keypoints = torch.from_numpy(validation_windows(load_mocap(data / "val.npz"), 9, 4, count=256).keypoints)
     with torch.no_grad():
         for parameter in trained.parameters():  # the exporter keeps equal weights once, and trained ones never are
-            parameter += 0.02 * torch.randn_like(parameter)  # type: ignore[misc]
+            parameter.add_(0.02 * torch.randn_like(parameter))
     trained.train()
     for _ in range(60):
         trained(keypoints)  # running statistics

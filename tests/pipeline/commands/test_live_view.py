@@ -64,7 +64,7 @@ def job(source: Live, folder: Path, observers: list[Observer], record: bool = Fa
     options = JobOptions(
         SourceOptions("a stand-in"), motion=MotionOptions(smooth="off"), results=ResultOptions(record=record)
     )
-    return Job(options, folder, observers, Models(TrueDetector(source), NumberingPreviewLifter(), "standard"))
+    return Job(options, folder, observers, models=Models(TrueDetector(source), NumberingPreviewLifter(), "standard"))
 
 
 @pytest.fixture
@@ -196,6 +196,6 @@ def test_a_clip_opens_no_window(tmp_path: Path) -> None:
     options = JobOptions(SourceOptions("synthetic:frames=2,size=160x120"), results=ResultOptions(video=False))
     source = Live(2)
     models = Models(TrueDetector(source), NumberingPreviewLifter(), "standard")
-    with Wanted(never) as view, Job(options, tmp_path, [view], models) as running:
+    with Wanted(never) as view, Job(options, tmp_path, [view], models=models) as running:
         assert running.run().counts.pictures == 0
     assert wants == [Wants.ROWS]

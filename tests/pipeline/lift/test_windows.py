@@ -18,7 +18,7 @@ from pipeline.sources.synthetic import SyntheticOptions
 from pipeline.types import Window
 from pipeline.window.buffer import WindowBuffer
 from tests.helpers.networks import FunctionNetwork, card_of, showing
-from tests.helpers.stand_ins import pose2d
+from tests.helpers.stand_ins import LOADED, pose2d
 
 FRAMES = 40
 
@@ -165,6 +165,8 @@ def test_whole_windows_are_turned_back_to_the_camera(lifter, windows) -> None:
 
 class Moving:
     """In place of a refine module: puts every joint where its keypoint is, in metres."""
+
+    loaded = LOADED
 
     def __call__(self, lifted: np.ndarray, keypoints: np.ndarray, scale: np.ndarray) -> np.ndarray:
         assert lifted.shape == keypoints.shape and scale.shape == lifted.shape[:-2]

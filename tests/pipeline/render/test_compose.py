@@ -23,8 +23,7 @@ def frame(width: int, height: int, level: int = 120, index: int = 7) -> Frame:
 
 
 def knee(pose: Pose2D, side: str) -> F32:
-    middle: F32 = (pose.xy_px[COCO_17.index(f"{side}_hip")] + pose.xy_px[COCO_17.index(f"{side}_knee")]) / 2
-    return middle
+    return (pose.xy_px[COCO_17.index(f"{side}_hip")] + pose.xy_px[COCO_17.index(f"{side}_knee")]) / 2
 
 
 @pytest.mark.parametrize(
