@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         with interrupts():
             return _execute(parse(arguments))
     except ModuleNotFoundError as error:
-        return _lacking(error)
+        return _report_missing_package(error)
     except Interrupt as interrupt:
         remark(str(interrupt))
         return interrupt.exit_code
@@ -150,7 +150,7 @@ def _execute(options: argparse.Namespace) -> int:
         return 2 if isinstance(error, (ConfigError, DataError)) else 1
 
 
-def _lacking(error: ModuleNotFoundError) -> int:
+def _report_missing_package(error: ModuleNotFoundError) -> int:
     """Say which package is missing and how to get it."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "pipeline", "models"):

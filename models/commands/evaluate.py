@@ -159,17 +159,17 @@ def _on_data(
     if kind == "footage":
         networks = _networks(own.mediapipe_networks)
         on_views = on_footage(cards, asked, FootageJob(options.on, own.detector, own.focal_px, own.mediapipe, networks))
-        return _told(on_views)
+        return _print_footage(on_views)
     job = MocapJob(options.on, _conditions(own.conditions), own.cameras, own.seconds)
-    return _told_mocap(on_mocap(cards, asked, job))
+    return _print_mocap(on_mocap(cards, asked, job))
 
 
-def _told(results: Sequence[FootageResult]) -> list[dict[str, object]]:
+def _print_footage(results: Sequence[FootageResult]) -> list[dict[str, object]]:
     print(footage_table(results))
     return [result.to_json() for result in results]
 
 
-def _told_mocap(results: Sequence[MocapResult]) -> list[dict[str, object]]:
+def _print_mocap(results: Sequence[MocapResult]) -> list[dict[str, object]]:
     """Also per joint and action with detector-like input (or the first kind there is)."""
     texts = [mocap_table(results)]
     for result in results:

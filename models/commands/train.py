@@ -32,7 +32,7 @@ _BUDGET: Mapping[str, object] = {"steps": 4000, "batch": 512, "width": 128, "hid
 """Of each training of the ablation."""
 
 
-def _of(field: str, *stages: str, **more: object) -> dict[str, object]:
+def _recipe_defaults(field: str, *stages: str, **more: object) -> dict[str, object]:
     """Defaults of a field of the recipes, by stage."""
     return {stage: getattr(_RECIPES[stage], field) for stage in stages} | more
 
@@ -41,9 +41,13 @@ _LIFTERS = ("frames", "windows")
 _TRAININGS = (*_LIFTERS, "refine")
 
 OPTIONS = (
-    Option("--steps", "optimiser steps", _of("steps", *_TRAININGS, ablation=_BUDGET["steps"]), int, "N"),
+    Option("--steps", "optimiser steps", _recipe_defaults("steps", *_TRAININGS, ablation=_BUDGET["steps"]), int, "N"),
     Option(
-        "--batch", "windows (single frames) per step", _of("batch", *_TRAININGS, ablation=_BUDGET["batch"]), int, "N"
+        "--batch",
+        "windows (single frames) per step",
+        _recipe_defaults("batch", *_TRAININGS, ablation=_BUDGET["batch"]),
+        int,
+        "N",
     ),
     Option(
         "--save-every",
@@ -60,11 +64,25 @@ OPTIONS = (
         int,
         "N",
     ),
-    Option("--lr", "learning rate of AdamW, or of the module", _of("lr", *_TRAININGS), float, "RATE"),
-    Option("--seed", "of data and initial weights", _of("seed", *_TRAININGS), int, "N"),
-    Option("--minutes", "length of the run in time, in place of --steps", _of("minutes", *_TRAININGS), float, "M"),
-    Option("--as-captured", "share of windows with unchanged motion", _of("as_captured", *_TRAININGS), float, "SHARE"),
-    Option("--lower-body", "share of windows without legs", _of("lower_body", *_TRAININGS), float, "SHARE"),
+    Option("--lr", "learning rate of AdamW, or of the module", _recipe_defaults("lr", *_TRAININGS), float, "RATE"),
+    Option("--seed", "of data and initial weights", _recipe_defaults("seed", *_TRAININGS), int, "N"),
+    Option(
+        "--minutes",
+        "length of the run in time, in place of --steps",
+        _recipe_defaults("minutes", *_TRAININGS),
+        float,
+        "M",
+    ),
+    Option(
+        "--as-captured",
+        "share of windows with unchanged motion",
+        _recipe_defaults("as_captured", *_TRAININGS),
+        float,
+        "SHARE",
+    ),
+    Option(
+        "--lower-body", "share of windows without legs", _recipe_defaults("lower_body", *_TRAININGS), float, "SHARE"
+    ),
     Option(
         "--start-from",
         "begin with the weights of this checkpoint (.pt) or exported lifter (.onnx)",
@@ -88,16 +106,28 @@ OPTIONS = (
         dict.fromkeys(_LIFTERS),
         metavar="N,N,...",
     ),
-    Option("--muon-lr", "learning rate of Muon", _of("muon_lr", *_LIFTERS), float, "RATE"),
-    Option("--decay", "share of the run in which the learning rates fall", _of("decay", *_LIFTERS), float, "SHARE"),
-    Option("--every", "look at every n-th frame only", _of("every", "windows"), int, "N"),
+    Option("--muon-lr", "learning rate of Muon", _recipe_defaults("muon_lr", *_LIFTERS), float, "RATE"),
+    Option(
+        "--decay",
+        "share of the run in which the learning rates fall",
+        _recipe_defaults("decay", *_LIFTERS),
+        float,
+        "SHARE",
+    ),
+    Option("--every", "look at every n-th frame only", _recipe_defaults("every", "windows"), int, "N"),
     Option("--target", "index of the target frame (not given: the centre)", {"windows": None}, int, "FRAME"),
-    Option("--velocity", "weight of the velocity term of the loss", _of("velocity", "windows"), float, "WEIGHT"),
+    Option(
+        "--velocity",
+        "weight of the velocity term of the loss",
+        _recipe_defaults("velocity", "windows"),
+        float,
+        "WEIGHT",
+    ),
     Option("--plain-sequence-loss", "without the frame weights alpha_t", {"windows": False}, None),
     Option("--compile", "torch.compile: slow start, faster steps", {"windows": False}, None),
     Option("--network-lr", "train the lifter too, at this rate (published: 1e-5)", {"refine": 0.0}, float, "RATE"),
-    Option("--dropout", "after the module's hidden layer", _of("dropout", "refine"), float, "SHARE"),
-    Option("--known", "share of cameras of known focal length", _of("known", "refine"), float, "SHARE"),
+    Option("--dropout", "after the module's hidden layer", _recipe_defaults("dropout", "refine"), float, "SHARE"),
+    Option("--known", "share of cameras of known focal length", _recipe_defaults("known", "refine"), float, "SHARE"),
     Option("--seeds", "trainings of each network", {"ablation": 3}, int, "N"),
     Option("--at-once", "trainings that run side by side", {"ablation": 1}, int, "N"),
 )
@@ -121,7 +151,7 @@ def execute(options: argparse.Namespace) -> int:
         ModelError: the lifter to start from can't be used.
     """
     own = chosen(options, OPTIONS, options.stage, f"--stage {options.stage}")
-    _check(options, own)
+    _check_options(options, own)
     if options.stage == "ablation":
         _compare(options, own)
     else:
@@ -129,7 +159,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace, own: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace, own: argparse.Namespace) -> None:
     for name in ("train.npz", "val.npz"):
         if not (options.data / name).is_file():
             raise ConfigError("--data", options.data, f"has no {name}; see models/data/mocap.py for the layout")

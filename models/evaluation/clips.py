@@ -73,7 +73,7 @@ def seen_clips(mocap: Mocap, cameras: int = CAMERAS, seconds: float = SECONDS) -
         points *= MODEL_STATURE_M / stature_m(points).mean()
         points -= points[len(points) // 2, 0]
         for camera in range(cameras):
-            yield _see(mocap, index, points, (*seed, camera))
+            yield _see_clip(mocap, index, points, (*seed, camera))
 
 
 def _resampled(mocap: Mocap, index: int, seconds: float, rng: np.random.Generator) -> F32:
@@ -90,7 +90,7 @@ def _resampled(mocap: Mocap, index: int, seconds: float, rng: np.random.Generato
     return resampled
 
 
-def _see(mocap: Mocap, index: int, points: F32, seed: tuple[int, ...]) -> SeenClip:
+def _see_clip(mocap: Mocap, index: int, points: F32, seed: tuple[int, ...]) -> SeenClip:
     rng = np.random.default_rng(seed)
     turned = _any_yaw(np.repeat(points[None], _CANDIDATES, 0), rng)
     view = random_views(turned, np.full(_CANDIDATES, RATE_HZ, np.float32), rng)

@@ -187,7 +187,7 @@ def _on_clips(
             before = network.passes
             found = figures(asked.lifter(network, name))
             alternatives.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), found))
-    return MocapResult(_fields(card), data, protocol, conditions, alternatives)
+    return MocapResult(_model_fields(card), data, protocol, conditions, alternatives)
 
 
 def on_footage(cards: Sequence[LifterCard], asked: Asked, job: FootageJob) -> list[FootageResult]:
@@ -231,10 +231,12 @@ def _on_views(
         before = network.passes
         of_quality = figures(asked.lifter(network, name))
         alternatives.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), of_quality))
-    return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), alternatives)
+    return FootageResult(
+        _model_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), alternatives
+    )
 
 
-def _fields(card: LifterCard) -> ModelFields:
+def _model_fields(card: LifterCard) -> ModelFields:
     return {
         "name": card.name,
         "sha256": card.sha256,

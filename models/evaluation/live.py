@@ -101,15 +101,15 @@ def lift_live(
     tiers: dict[Tier, F32] = {
         tier: np.full((len(seen.times_s), len(H36M_17), 3), np.nan, np.float32) for tier in _tiers(lookaheads)
     }
-    for moments in _parts(_moments(seen, lifter, lookaheads, focal_px), BATCH):
+    for moments in _batches(_moments(seen, lifter, lookaheads, focal_px), BATCH):
         settled = [window for moment in moments for window in moment.settled]
         for lookahead in lookaheads:
             newest = [window for moment in moments for window in moment.newest[lookahead]]
             poses, previews = lifter.lift_with_previews(settled, newest, lookahead)
             settled = []  # once is enough
-            _fill(tiers[SETTLED], poses)
-            _fill(tiers[lookahead], previews)
-        _fill(tiers[SETTLED], lifter(settled))
+            _fill_tier(tiers[SETTLED], poses)
+            _fill_tier(tiers[lookahead], previews)
+        _fill_tier(tiers[SETTLED], lifter(settled))
     return tiers
 
 
@@ -142,7 +142,7 @@ def _windows(dues: Iterator[ReadyFrame] | Sequence[ReadyFrame]) -> list[Window]:
     return [due.window for due in dues if due.window is not None]
 
 
-def _parts(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     part: list[Item] = []
     for item in items:
         part.append(item)
@@ -152,7 +152,7 @@ def _parts(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     yield part
 
 
-def _fill(joints: F32, poses: Sequence[Pose3D]) -> None:
+def _fill_tier(joints: F32, poses: Sequence[Pose3D]) -> None:
     for pose in poses:
         joints[pose.frame_index] = pose.xyz_m
 

@@ -88,7 +88,7 @@ class MediaPipeProcess:
             ConfigError: mediapipe is missing or can't load this network.
         """
         try:
-            return cast(Started, self._ask({"do": "start", "complexity": complexity}))
+            return cast(Started, self._request({"do": "start", "complexity": complexity}))
         except ModelError as error:
             raise ModelError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
 
@@ -100,7 +100,7 @@ class MediaPipeProcess:
         """
         height, width = image.shape[:2]
         request = {"do": "look", "height": height, "width": width, "draw": draw}
-        answer = self._ask(request, np.ascontiguousarray(image).tobytes())
+        answer = self._request(request, np.ascontiguousarray(image).tobytes())
         points = answer["world_m"]
         return Look(None if points is None else np.array(points, np.float64), answer["ms"], answer["cpu_ms"])
 
@@ -109,11 +109,11 @@ class MediaPipeProcess:
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(OSError):  # what it was not told any more
             self._process.stdin.close()
-        self._end()
+        self._end_process()
         self._process.stdout.close()
         self._complaints.close()
 
-    def _ask(self, request: dict[str, Any], more: bytes = b"") -> dict[str, Any]:
+    def _request(self, request: dict[str, Any], more: bytes = b"") -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
         too_late = threading.Timer(self._longest_wait_s, self._give_up)
         too_late.daemon = True
@@ -137,7 +137,7 @@ class MediaPipeProcess:
         self._gave_up = True
         self._process.kill()  # ends a read or a write that would wait for ever
 
-    def _end(self) -> int:
+    def _end_process(self) -> int:
         """The exit code; whoever does not end without requests is killed."""
         try:
             return self._process.wait(_PATIENCE_S)
@@ -146,7 +146,7 @@ class MediaPipeProcess:
             return self._process.wait()
 
     def _how_it_ended(self) -> str:
-        code = self._end()
+        code = self._end_process()
         if self._gave_up:
             return f"gave no answer for {self._longest_wait_s:g} s and was stopped"
         self._complaints.seek(0)

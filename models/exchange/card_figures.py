@@ -43,28 +43,30 @@ _VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
 def figures_for_card(result: Json) -> Json:
     """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
     if "mocap" in result or "footage" in result:  # of benchmarks/bench_delay.py: figures by tier
-        return _picked(result, (_PREVIEWED_BY,)) | {
-            where: {tier: _picked(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
+        return _selected(result, (_PREVIEWED_BY,)) | {
+            where: {tier: _selected(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
             for where, tiers in result.items()
             if where in ("mocap", "footage")
         }
     if "views" in result:
         figures: Json = {
             "detector": result["detector"],
-            **{view: _picked(scores, _VIEW_KEYS) for view, scores in result["views"].items()},
-            "average": _picked(result["average"], _VIEW_KEYS),
+            **{view: _selected(scores, _VIEW_KEYS) for view, scores in result["views"].items()},
+            "average": _selected(result["average"], _VIEW_KEYS),
         }
     else:
         protocol = result["protocol"]
         figures = {"people": protocol["people"], "clips": protocol["clips"]}
-        figures |= {name: _picked(result[name], _CONDITION_KEYS) for name in protocol["conditions"]}
+        figures |= {name: _selected(result[name], _CONDITION_KEYS) for name in protocol["conditions"]}
     if "lookaheads" in result:
         figures["full_sequence_head_by_lookahead"] = {
-            str(entry["lookahead"]): _picked(entry.get("average", entry), _TIER_KEYS) for entry in result["lookaheads"]
+            str(entry["lookahead"]): _selected(entry.get("average", entry), _TIER_KEYS)
+            for entry in result["lookaheads"]
         }
     if "qualities" in result:
         figures["by_quality"] = {
-            entry["quality"]: _picked(entry, ("passes_per_frame",)) | _picked(entry.get("average", entry), _TIER_KEYS)
+            entry["quality"]: _selected(entry, ("passes_per_frame",))
+            | _selected(entry.get("average", entry), _TIER_KEYS)
             for entry in result["qualities"]
         }
     return figures
@@ -78,9 +80,9 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
         ModelError: the card is not valid.
     """
     read_card(card_path)
-    card = _read(card_path)
+    card = _read_figures(card_path)
     for path in figure_files:
-        data = _read(path)
+        data = _read_figures(path)
         own = [r for r in data.get("results", [data]) if _weights_of(r) == card["sha256"]]
         if not own:
             raise DataError(
@@ -97,7 +99,7 @@ def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
     return list(card["metrics"])
 
 
-def _read(path: Path) -> Json:
+def _read_figures(path: Path) -> Json:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -123,5 +125,5 @@ def _weights_of(result: Json) -> str | None:
     return None if found is None else str(found)
 
 
-def _picked(source: Json, keys: tuple[str, ...]) -> Json:
+def _selected(source: Json, keys: tuple[str, ...]) -> Json:
     return {key: source[key] for key in keys if key in source}

@@ -132,7 +132,7 @@ def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float3
         result[f"max_abs_m_batch_{batch}"] = max(
             float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got, strict=True)
         )
-    return _accepted(result, path)
+    return _accepted_parity(result, path)
 
 
 def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> Parity:
@@ -146,7 +146,7 @@ def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[n
         export(network, temporary)
         return parity(network, temporary, keypoints)
 
-    return _kept_if_right(write, path)
+    return _keep_if_right(write, path)
 
 
 class _Joined(nn.Module):
@@ -182,12 +182,12 @@ def export_refine(refine: Refine, path: Path) -> Parity:
                 expected = joined(part).numpy()
             got = session.run(None, {"poses": part.numpy()})[0]
             result[f"max_abs_m_batch_{len(part)}"] = float(np.abs(got - expected).max())
-        return _accepted(result, temporary)
+        return _accepted_parity(result, temporary)
 
-    return _kept_if_right(write, path)
+    return _keep_if_right(write, path)
 
 
-def _kept_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
+def _keep_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
     """Let ``write`` make and compare a file; it takes the place of ``path`` only if that raises nothing."""
     temporary = path.with_suffix(".part")
     try:
@@ -198,7 +198,7 @@ def _kept_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
     return measured
 
 
-def _accepted(measured: Parity, path: Path) -> Parity:
+def _accepted_parity(measured: Parity, path: Path) -> Parity:
     worst = max(measured.values())
     if not worst <= PARITY_LIMIT_M:
         raise ModelError(f"the export of {path.stem} differs from PyTorch by {worst:.2e} m; it was not kept")

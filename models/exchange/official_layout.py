@@ -136,7 +136,7 @@ def network_from_official(state: dict[str, Tensor]) -> StridedTransformer:
     if rest:
         raise ModelError(f"the checkpoint has tensors that no published network has: {describe(rest)}")
     network = StridedTransformer(arch)
-    _fill(network, ours)
+    _load_strictly(network, ours)
     return network
 
 
@@ -148,11 +148,11 @@ def refine_from_official(state: dict[str, Tensor]) -> Refine:
     """
     hidden, inputs = _shape(state, "post_refine.0.weight", 2)
     refine = Refine(joints=inputs // 6, hidden=hidden)
-    _fill(refine, {name.replace("post_refine.", "blend.", 1): value for name, value in state.items()})
+    _load_strictly(refine, {name.replace("post_refine.", "blend.", 1): value for name, value in state.items()})
     return refine
 
 
-def _fill(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:
+def _load_strictly(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load all tensors, strictly, and switch to eval mode."""
     try:
         module.load_state_dict(tensors)

@@ -197,9 +197,9 @@ def read_state(path: Path) -> LifterState | RefineState:
     except ModelError as error:
         raise DataError(f"{path} is not a checkpoint of 'app.py train': {error}") from error
     if isinstance(state, dict):
-        if _has(state, {"architecture": dict, "recipe": dict, "network": dict, "average": dict, "step": int}):
+        if _has_fields(state, {"architecture": dict, "recipe": dict, "network": dict, "average": dict, "step": int}):
             return cast(LifterState, state)
-        if _has(state, {"recipe": dict, "lifter": dict, "metrics": dict, "state": dict}):
+        if _has_fields(state, {"recipe": dict, "lifter": dict, "metrics": dict, "state": dict}):
             return cast(RefineState, state)
     raise DataError(f"{path} is not a checkpoint of 'app.py train'; it holds {describe(state)}")
 
@@ -253,5 +253,5 @@ def describe(state: object) -> str:
     return f"{len(names)} entries: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"
 
 
-def _has(state: dict[object, object], wanted: dict[str, type]) -> bool:
+def _has_fields(state: dict[object, object], wanted: dict[str, type]) -> bool:
     return all(isinstance(state.get(key), kind) for key, kind in wanted.items())

@@ -79,7 +79,7 @@ def train(stage: Stage, run: Run, processes: Processes = ALONE) -> None:
     Raises:
         ConfigError: the stage can't be trained by several processes, or not in this way.
     """
-    _check(stage, run, processes)
+    _check_processes(stage, run, processes)
     run.out.mkdir(parents=True, exist_ok=True)
     batches = stage.batches(run.data, processes)
     judge = stage.judge(run.data) if processes.first else None
@@ -127,7 +127,7 @@ def update(stage: Stage, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
     return loss.detach()
 
 
-def _check(stage: Stage, run: Run, processes: Processes) -> None:
+def _check_processes(stage: Stage, run: Run, processes: Processes) -> None:
     if processes.size == 1:
         return
     if not stage.several_processes:

@@ -140,7 +140,7 @@ class MoveNetSearch:
             crops = _search_crops(image)
             self._turn = (self._turn + 1) % len(crops)
             look = _Look(crops[self._turn])
-        found, self._pending = self._look(image, look)
+        found, self._pending = self._look_once(image, look)
         return found
 
     def near(self, image: U8, crop: Crop) -> Keypoints | None:
@@ -152,10 +152,10 @@ class MoveNetSearch:
         look: _Look | None = _Look(crop)
         found = None
         while look and found is None:
-            found, look = self._look(image, look)
+            found, look = self._look_once(image, look)
         return found
 
-    def _look(self, image: U8, look: _Look) -> tuple[Keypoints | None, _Look | None]:
+    def _look_once(self, image: U8, look: _Look) -> tuple[Keypoints | None, _Look | None]:
         """One inference; a person who is believed, or else the closer look that would be needed."""
         seen = self._thunder(image, look.crop)
         sure = _BELIEVED_PRESENCE if look.number == _CLOSER_LOOKS else _SURE_PRESENCE

@@ -95,7 +95,7 @@ class SinglePerson(Detector):
             return []
         if self._is_other_scene(frame.image):
             self._forget()
-        found = self._follow(frame) or self._find(frame)
+        found = self._follow_person(frame) or self._find_person(frame)
         return [found.to_pose(frame)] if found else []
 
     def reset(self) -> None:
@@ -108,7 +108,7 @@ class SinglePerson(Detector):
         self._crop = self._lost = None
         self._searched_in_vain = False
 
-    def _follow(self, frame: Frame) -> Keypoints | None:
+    def _follow_person(self, frame: Frame) -> Keypoints | None:
         if self._crop is None:
             return None
         read = self._follower.read(frame.image, self._crop)
@@ -120,8 +120,8 @@ class SinglePerson(Detector):
         self._crop = replace(crop, side_px=side_px)
         return keypoints
 
-    def _find(self, frame: Frame) -> Keypoints | None:
-        crop = self._look(frame)
+    def _find_person(self, frame: Frame) -> Keypoints | None:
+        crop = self._find_crop(frame)
         read = self._follower.read(frame.image, crop) if crop else None
         if read is None:
             return None
@@ -129,7 +129,7 @@ class SinglePerson(Detector):
         self._lost, self._searched_in_vain = None, False
         return keypoints
 
-    def _look(self, frame: Frame) -> Crop | None:
+    def _find_crop(self, frame: Frame) -> Crop | None:
         """The crop of somebody to follow from now on."""
         image, lost = frame.image, self._lost
         if lost and frame.time_s - lost.time_s <= _PATIENCE_S:

@@ -34,7 +34,7 @@ class BackgroundSink(ClosesItself, Generic[Item]):
         self._ending = self._stuck = False
         self._error: Exception | None = None
         self.dropped = 0
-        self._thread = threading.Thread(target=self._work, name="record", daemon=True)
+        self._thread = threading.Thread(target=self._write_items, name="record", daemon=True)
         self._thread.start()
 
     def write(self, item: Item, wait: bool = False) -> None:
@@ -50,8 +50,8 @@ class BackgroundSink(ClosesItself, Generic[Item]):
         """
         with self._changed:
             if wait and not self._stuck:
-                self._stuck = not self._changed.wait_for(self._goes_on, _ROOM_S)
-            self._raise()
+                self._stuck = not self._changed.wait_for(self._need_not_wait, _ROOM_S)
+            self._raise_error()
             if self._ending:
                 return
             if len(self._items) >= self._most:
@@ -60,7 +60,7 @@ class BackgroundSink(ClosesItself, Generic[Item]):
             self._items.append(item)
             self._changed.notify_all()
 
-    def _goes_on(self) -> bool:
+    def _need_not_wait(self) -> bool:
         return len(self._items) < self._most or self._ending or self._error is not None
 
     def end(self) -> None:
@@ -82,17 +82,17 @@ class BackgroundSink(ClosesItself, Generic[Item]):
                 f"a recording was not complete after {_CLOSE_S:.0f} s and was given up; what is written of it plays as "
                 "the .part file in the output folder"
             )
-        self._raise()
+        self._raise_error()
 
-    def _raise(self) -> None:
+    def _raise_error(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
-    def _work(self) -> None:
+    def _write_items(self) -> None:
         try:
             try:
-                while (item := self._next()) is not None:
+                while (item := self._next_item()) is not None:
                     self._sink.write(item)
             finally:
                 self._sink.close()
@@ -101,7 +101,7 @@ class BackgroundSink(ClosesItself, Generic[Item]):
                 self._error = error
                 self._changed.notify_all()
 
-    def _next(self) -> Item | None:
+    def _next_item(self) -> Item | None:
         with self._changed:
             while not self._items:
                 if self._ending:

@@ -50,15 +50,15 @@ def read_results(path: str | Path) -> Motion:
         ExportError: there are no results, or a file is damaged.
     """
     asked = Path(path).expanduser()
-    poses = _find(asked)
-    raw = _read(poses, H36M_17)
+    poses = _find_poses(asked)
+    raw = _read_table(poses, H36M_17)
     folder, suffix = poses.parent, poses.suffix
     smooth = _read_beside(folder / f"poses3d_smooth{suffix}", H36M_17, raw)
     keypoints = _read_beside(folder / "poses2d.csv", COCO_17, raw)
     return Motion({int(track): _track(int(track), raw, smooth, keypoints) for track in np.unique(raw.track_id)})
 
 
-def _find(path: Path) -> Path:
+def _find_poses(path: Path) -> Path:
     if path.is_dir():
         for name in ("poses3d.csv", "poses3d.npz"):
             if (path / name).is_file():
@@ -93,13 +93,13 @@ def _track(track_id: int, raw: _Table, smooth: _Table | None, keypoints: _Table 
 def _read_beside(path: Path, skeleton: Skeleton, raw: _Table) -> _Table | None:
     if not path.is_file():
         return None
-    table = _read(path, skeleton)
+    table = _read_table(path, skeleton)
     if not (np.array_equal(table.frame, raw.frame) and np.array_equal(table.track_id, raw.track_id)):
         raise ExportError(f"{path} has other rows than the poses beside it: they are of different runs; move it away")
     return table
 
 
-def _read(path: Path, skeleton: Skeleton) -> _Table:
+def _read_table(path: Path, skeleton: Skeleton) -> _Table:
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_csv(path, skeleton)
     except _DAMAGES as error:

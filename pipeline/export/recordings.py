@@ -54,7 +54,7 @@ class Recordings:
         with ExitStack() as opening:
             self._stack = opening
             if overlay:
-                self._open(OVERLAY)
+                self._open_video(OVERLAY)
             self._stack = opening.pop_all()
 
     @property
@@ -106,7 +106,7 @@ class Recordings:
                 self._video = None
                 return "recording stopped"
             name = self._free_name()
-            self._open(name)
+            self._open_video(name)
             self._names.append(name)
             return f"recording {name}"
 
@@ -119,7 +119,7 @@ class Recordings:
                 return path.name
             number += 1
 
-    def _open(self, name: str) -> None:
+    def _open_video(self, name: str) -> None:
         width, height = self._size
         sink = VideoSink(self._folder / name, width, height, self._fps, audio_from=self._audio_from)
         self._video = sink

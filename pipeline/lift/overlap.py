@@ -93,19 +93,19 @@ class OverlapLifter:
         # Windows do not reach over gaps, and those of fast clips skip frames: what the first anchors do not
         # contain gets anchors of its own. Each anchor serves at least its own frame, so this ends.
         while len(left := mean.without_value()):
-            anchors = left[_spread(len(left), self.every)]
+            anchors = left[_spread_rows(len(left), self.every)]
             for start in range(0, len(anchors), BATCH):
-                self._serve(mean, windows, anchors[start : start + BATCH])
+                self._add_anchors(mean, windows, anchors[start : start + BATCH])
             if not mean.weight[anchors].all():
                 raise ValueError(f"these windows do not have the lifter's look-ahead, {self._spec.lookahead}")
         return mean.value()
 
-    def _serve(self, mean: _WeightedMean, windows: list[Window], anchors: NDArray[np.intp]) -> None:
+    def _add_anchors(self, mean: _WeightedMean, windows: list[Window], anchors: NDArray[np.intp]) -> None:
         """Run the network on these windows and add what they say about all frames."""
         target = self._spec.window - 1 - self._spec.lookahead
         chosen = [windows[row] for row in anchors]
         for window, poses in zip(chosen, self._lifter.sequences(chosen), strict=True):
-            rows, places = _shared(mean.times_s, window.time_s, target)
+            rows, places = _shared_frames(mean.times_s, window.time_s, target)
             weight = np.maximum(0, 1 - np.abs(places - target) / self.every)
             mean.add(rows, poses[places], weight)
 
@@ -157,13 +157,13 @@ def _by_person(windows: Iterable[Window]) -> list[list[int]]:
     return list(rows.values())
 
 
-def _spread(count: int, every: int) -> NDArray[np.intp]:
+def _spread_rows(count: int, every: int) -> NDArray[np.intp]:
     """Numbers from 0 to ``count - 1``, both included, evenly and at most ``every`` apart."""
     steps = -(-(count - 1) // every)
     return np.round(np.linspace(0, count - 1, steps + 1)).astype(np.intp)
 
 
-def _shared(
+def _shared_frames(
     times_s: NDArray[np.float64], window_s: NDArray[np.float64], target: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Which of the frames with these times [N] a window with these times [T] contains, and at which place.

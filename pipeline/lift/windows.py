@@ -50,7 +50,7 @@ class WindowLifter:
         poses: list[Pose3D] = []
         for start in range(0, len(windows), BATCH):
             part = windows[start : start + BATCH]
-            poses += self._poses(part, self._run(part).frame, self._spec.lookahead, settled=True)
+            poses += self._poses(part, self._run_network(part).frame, self._spec.lookahead, settled=True)
         return poses
 
     def lift_with_previews(
@@ -66,7 +66,7 @@ class WindowLifter:
         inputs = windows + [window for window, at in zip(newest, shared, strict=True) if at is None]
         if not inputs:
             return [], []
-        heads = self._run(inputs)
+        heads = self._run_network(inputs)
         settled = self._poses(windows, heads.frame[: len(windows)], self._spec.lookahead, settled=True)
         own = iter(range(len(windows), len(inputs)))
         rows = [next(own) if at is None else at for at in shared]
@@ -87,11 +87,11 @@ class WindowLifter:
         found = np.zeros((len(windows), self._spec.window, len(H36M_17), 3), np.float32)
         for start in range(0, len(windows), BATCH):
             part = windows[start : start + BATCH]
-            joints = self._sequence(self._run(part), "poses of whole windows")
+            joints = self._sequence(self._run_network(part), "poses of whole windows")
             found[start : start + BATCH] = self._in_camera(part, joints)
         return found
 
-    def _run(self, windows: list[Window]) -> Heads:
+    def _run_network(self, windows: list[Window]) -> Heads:
         return self._network.run(np.stack([window.keypoints for window in windows]))
 
     def _sequence(self, heads: Heads, purpose: str) -> F32:

@@ -65,14 +65,14 @@ class Composer:
             np.copyto(image, self._empty)
         top = layout.picture_top
         picture = image[top : top + layout.picture_height, : layout.picture_width]
-        _fill(picture, shown.frame.image)
+        _fill_picture(picture, shown.frame.image)
         mirror = self.mirror
         if mirror:
             cv2.flip(picture, 1, dst=picture)
         for person in shown.people:
             draw_pose2d(picture, self._placed(person.pose2d, mirror))
         self._panel.draw(image[:, layout.picture_width :], [person.best3d for person in shown.people])
-        self._write(image, [_what(shown.frame, status.fps), _how(status)])
+        self._write(image, [_frame_texts(shown.frame, status.fps), _status_texts(status)])
         return image
 
     def shrink(self, frame: Frame) -> Frame:
@@ -82,7 +82,7 @@ class Composer:
         if height <= layout.picture_height and width <= layout.picture_width:
             return frame
         small = np.empty((layout.picture_height, layout.picture_width, 3), np.uint8)
-        _fill(small, frame.image)
+        _fill_picture(small, frame.image)
         return Frame(frame.index, frame.time_s, small)
 
     def _placed(self, pose: Pose2D, mirror: bool) -> Pose2D:
@@ -115,14 +115,14 @@ class Composer:
             font.draw(image, text, 2 * pad, pad + pad // 2 + row * font.line_px, TEXT)
 
 
-def _what(frame: Frame, fps: float | None) -> list[str]:
+def _frame_texts(frame: Frame, fps: float | None) -> list[str]:
     """What is shown: frame number, time, frames per second."""
     time = f"{frame.time_s:.2f} s"
     rate = [f"{fps:.1f} fps"] if fps is not None and np.isfinite(fps) else []
     return [_GAP.join([f"frame {frame.index}", time, *rate]), _GAP.join([time, *rate]), time]
 
 
-def _how(status: Status) -> list[str]:
+def _status_texts(status: Status) -> list[str]:
     """How it goes: latency, dropped frames, note."""
     latency_ms, p95_ms, note = status.latency_ms, status.latency_p95_ms, status.note
     long, short = [], []
@@ -133,7 +133,7 @@ def _how(status: Status) -> list[str]:
     return [_GAP.join(words) for words in (long + lost + notes, short + lost + notes, short + notes, notes or short)]
 
 
-def _fill(picture: U8, source: U8) -> None:
+def _fill_picture(picture: U8, source: U8) -> None:
     """Put the source into the picture, scaled if need be."""
     height, width = picture.shape[:2]
     source_height, source_width = source.shape[:2]

@@ -86,7 +86,7 @@ class Screen:
         if self.picture is None or not self.paused:
             self.picture = picture
         self._draw()
-        return self._act(self._window.key(0))
+        return self._run_key(self._window.key(0))
 
     def wait(self, limit_s: float) -> Command | None:
         """Keep the window alive for ``limit_s`` (0: look once), or until a command, without a new picture."""
@@ -94,11 +94,11 @@ class Screen:
         while True:
             self._draw()
             left_ms = round(1000 * (end_s - self._clock()))
-            command = self._act(self._window.key(max(0, min(left_ms, _WAIT_MS))))
+            command = self._run_key(self._window.key(max(0, min(left_ms, _WAIT_MS))))
             if command is not None or self._clock() >= end_s:
                 return command
 
-    def _act(self, code: int) -> Command | None:
+    def _run_key(self, code: int) -> Command | None:
         command = Command.QUIT if code == CLOSED else command_of(code)
         if command is Command.PAUSE:
             self.paused = not self.paused

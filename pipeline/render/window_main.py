@@ -34,7 +34,7 @@ def _end_with_the_run(channel: Channel) -> None:
     os._exit(0)
 
 
-def _serve(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None:
+def _serve_window(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None:
     """Show pictures and tell of keys until the window is closed, and then that it is.
 
     Raises:
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
     channel = Channel(socket.socket(fileno=int(end)))
     threading.Thread(target=_end_with_the_run, args=(channel,), name="end with the run", daemon=True).start()
     with suppress(Ended):
-        _serve(channel, SharedPictures(int(memory)), CvWindow(title))
+        _serve_window(channel, SharedPictures(int(memory)), CvWindow(title))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ class WindowProcess:
                     self._process = self._start(title, theirs.fileno())
                 opening.callback(self._end_process)
             except OSError as error:
-                raise DisplayError(f"{_asked()} can't be opened: its process can't be started ({error})") from error
+                raise DisplayError(
+                    f"{_window_name()} can't be opened: its process can't be started ({error})"
+                ) from error
             self._wait_until_open(limit_s)
             self._open = opening.pop_all()
 
@@ -92,11 +94,11 @@ class WindowProcess:
         while not self._opened:
             left_s = end_s - time.monotonic()
             if left_s <= 0:
-                raise DisplayError(f"{_asked()} did not open within {limit_s:g} s")
+                raise DisplayError(f"{_window_name()} did not open within {limit_s:g} s")
             self._channel.wait(min(left_s, _LOOK_S))
-            self._listen()
+            self._read_messages()
             if self._lost:
-                raise DisplayError(f"{_asked()} can't be opened: {self._last_words()}")
+                raise DisplayError(f"{_window_name()} can't be opened: {self._last_words()}")
 
     def show(self, picture: U8) -> None:
         """Hand over uint8 [H, W, 3] BGR, which is copied; nothing once the window is closed or lost."""
@@ -106,14 +108,14 @@ class WindowProcess:
         if self._waiting_since_s is None:
             self._waiting_since_s = self._handed_over_s
         self._announced = False
-        self._announce()
+        self._announce_picture()
 
     def key(self, wait_ms: int) -> int:
         """Wait at most so long for a key; its code for ``keys.command_of``, -1 for none, ``CLOSED`` from then on."""
         if not (self._keys or self._closed or self._lost):
             if wait_ms:
                 self._channel.wait(wait_ms / 1000)
-            self._listen()
+            self._read_messages()
         if self._keys:
             return self._keys.pop(0)
         if self._lost:
@@ -125,28 +127,28 @@ class WindowProcess:
         delays_s, self._delays_s = self._delays_s, []
         return delays_s
 
-    def _announce(self) -> None:
+    def _announce_picture(self) -> None:
         """Tell the window of the newest picture; later, if it has not listened for a long time."""
         if self._announced or self._closed or self._lost:
             return
         try:
             self._announced = self._channel.send(Message(Kind.PICTURE, self._number, self._handed_over_s))
         except Ended:
-            self._listen()  # to what it said last, and then to the end
+            self._read_messages()  # to what it said last, and then to the end
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         if self._closed or self._lost:
             return
         try:
             for message in self._channel.messages():
-                self._hear(message)
+                self._handle_message(message)
         except Ended:
-            self._lose()
+            self._note_loss()
         self._read_stderr()
-        self._announce()
-        self._watch()
+        self._announce_picture()
+        self._warn_if_hung()
 
-    def _hear(self, message: Message) -> None:
+    def _handle_message(self, message: Message) -> None:
         if message.kind is Kind.KEY:
             if len(self._keys) < _KEYS:
                 self._keys.append(message.number)
@@ -159,14 +161,14 @@ class WindowProcess:
         elif message.kind is Kind.CLOSED:
             self._closed = True
 
-    def _watch(self) -> None:
+    def _warn_if_hung(self) -> None:
         """Say once that the window hangs."""
         since_s = self._waiting_since_s
         if since_s is not None and time.monotonic() - since_s > OPEN_LIMIT_S and not (self._told or self._lost):
             self._told = True
             log.warning("the window has shown no picture for %.0f s; the run goes on without it", OPEN_LIMIT_S)
 
-    def _lose(self) -> None:
+    def _note_loss(self) -> None:
         """The process has gone: by itself, unless it has said that its user closed the window."""
         if self._closed or self._lost:
             return
@@ -212,5 +214,5 @@ class WindowProcess:
         self._open.close()
 
 
-def _asked() -> str:
+def _window_name() -> str:
     return f"a window on DISPLAY={os.environ.get('DISPLAY', '')}"

@@ -27,7 +27,7 @@ class People:
         found = {pose.track_id: self._repaired(pose) for pose in poses}
         for track_id in found.keys() - self._buffers.keys():
             self._buffers[track_id] = self._new_buffer(track_id)
-        return _together(
+        return _by_frame(
             buffer.push(found.get(track_id) or Pose2D.missing(frame_index, time_s, track_id))
             for track_id, buffer in self._buffers.items()
         )
@@ -39,7 +39,7 @@ class People:
 
     def finish(self) -> list[list[ReadyFrame]]:
         """The people of all remaining frames."""
-        return _together(buffer.finish() for buffer in self._buffers.values())
+        return _by_frame(buffer.finish() for buffer in self._buffers.values())
 
     def _repaired(self, pose: Pose2D) -> Pose2D:
         if not self._repair_swaps:
@@ -47,7 +47,7 @@ class People:
         return self._repairs.setdefault(pose.track_id, SwapRepair())(pose)
 
 
-def _together(parts: Iterable[list[ReadyFrame]]) -> list[list[ReadyFrame]]:
+def _by_frame(parts: Iterable[list[ReadyFrame]]) -> list[list[ReadyFrame]]:
     frames: dict[int, list[ReadyFrame]] = {}
     for part in parts:
         for due in part:

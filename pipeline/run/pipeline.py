@@ -183,9 +183,9 @@ class Pipeline:
             if number % self.options.detect_every == 0:
                 with self.statistics.meter.time("detect"):
                     found = self._detector(frame)
-            yield Detected(captured_s, self._to_keep(frame), found)
+            yield Detected(captured_s, self._frame_to_keep(frame), found)
 
-    def _to_keep(self, frame: Frame) -> Frame:
+    def _frame_to_keep(self, frame: Frame) -> Frame:
         """What is needed of a frame from here on; many wait for their look-ahead, so the picture is kept small."""
         if self._drawer is not None:
             return self._drawer.shrink(frame)

@@ -59,13 +59,13 @@ class Watch:
         self.busy_since_s: float | None = None
 
 
-_here = threading.local()  # .watch: that of the stage whose thread this is
+_this_thread = threading.local()  # .watch: that of the stage whose thread this is
 
 
 @contextmanager
 def _waiting() -> Iterator[None]:
     """The stage of this thread waits for another one."""
-    watch: Watch | None = getattr(_here, "watch", None)
+    watch: Watch | None = getattr(_this_thread, "watch", None)
     if watch is not None:
         watch.busy_since_s = None
     try:
@@ -167,13 +167,13 @@ class Stages:
         watch = Watch(name) if self._threads or self._watch_first else None
         if watch is not None:
             self._watches.append(watch)
-        thread = threading.Thread(target=self._work, args=(items, handover, watch), name=name, daemon=True)
+        thread = threading.Thread(target=self._run_stage, args=(items, handover, watch), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-        return StageOutput(handover, self._stop, self._check, self._idle)
+        return StageOutput(handover, self._stop, self._check_watches, self._idle)
 
-    def _work(self, items: Iterable[Item], handover: Handover[Item], watch: Watch | None) -> None:
-        _here.watch = watch
+    def _run_stage(self, items: Iterable[Item], handover: Handover[Item], watch: Watch | None) -> None:
+        _this_thread.watch = watch
         try:
             for item in items:
                 handover.put(item, self._stop)
@@ -185,7 +185,7 @@ class Stages:
         if watch is not None:
             watch.busy_since_s = None
 
-    def _check(self) -> None:
+    def _check_watches(self) -> None:
         now_s = time.monotonic()
         asleep_s, self._checked_s = now_s - self._checked_s, now_s
         if asleep_s > _ASLEEP_S:  # the reader itself stood still, or the whole process: nobody can be blamed for that
@@ -220,13 +220,13 @@ class StageOutput(Generic[Item]):
         check: Callable[[], None],
         idle: Callable[[], None] | None,
     ) -> None:
-        self._handover, self._stop, self._check, self._idle = handover, stop, check, idle
+        self._handover, self._stop, self._check_watches, self._idle = handover, stop, check, idle
 
     def __iter__(self) -> Iterator[Item]:
         # Stages are read by stages; only the last one is read by a thread that is none, which then looks after them.
-        if getattr(_here, "watch", None) is not None:
+        if getattr(_this_thread, "watch", None) is not None:
             return self._handover.items(self._stop)
-        return self._handover.items(self._stop, self._check, self._idle)
+        return self._handover.items(self._stop, self._check_watches, self._idle)
 
     @property
     def dropped(self) -> int:

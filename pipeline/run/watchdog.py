@@ -28,7 +28,7 @@ class Watchdog:
         self._end = threading.Event()
         self._finished = False
         self._taking_since_s: float | None = None
-        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._watch_taking, name="watch", daemon=True)
 
     @property
     def is_stopping(self) -> bool:
@@ -57,7 +57,7 @@ class Watchdog:
         self._end.set()
         self._thread.join(_LOOK_S)
 
-    def _watch(self) -> None:
+    def _watch_taking(self) -> None:
         told = False
         while not self._end.wait(_LOOK_S):
             since_s = self._taking_since_s

@@ -80,7 +80,7 @@ class OnnxModel:
         self._session = opened.session
         self._inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = len(self._session.get_outputs())
-        self._call = _caller(self._session)
+        self._call = _run_function(self._session)
 
     @property
     def loaded(self) -> LoadedModel:
@@ -97,7 +97,7 @@ class OnnxModel:
         if self.provider == CPU:
             return self._call(feed)
         try:
-            return _guarded(self._call, feed, self.card, self._device)
+            return _guard_gpu(self._call, feed, self.card, self._device)
         except DeviceError as error:
             raise DeviceError(f"{error}; {_ADVICE}") from error.__cause__
 
@@ -114,7 +114,7 @@ class _Opened:
 
 def _open(card: Card, device: Device, threads: int) -> _Opened:
     if device.kind == "auto":
-        return _choose(card, threads)
+        return _open_auto(card, threads)
     if device.kind == "cpu":
         return _Opened(open_session(card, device, threads), device, choice="cpu")
     try:
@@ -125,7 +125,7 @@ def _open(card: Card, device: Device, threads: int) -> _Opened:
         raise DeviceError(f"device {device} was asked for, but {error}; {_ADVICE}") from error
 
 
-def _choose(card: Card, threads: int) -> _Opened:
+def _open_auto(card: Card, threads: int) -> _Opened:
     """``auto``: CUDA if it works, else the CPU. Not TensorRT, which first builds engines for minutes."""
     device, cpu = Device("cuda"), Device("cpu")
     problem = gpu.gpu_problem(device)
@@ -165,7 +165,7 @@ def _open_tensorrt(card: Card, device: Device, threads: int) -> _Opened:
     return _Opened(session, device, "fp32", f"{device}, fp32")
 
 
-def _caller(session: ort.InferenceSession) -> Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]:
+def _run_function(session: ort.InferenceSession) -> Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]:
     if session.get_providers()[0] != CPU and can_bind(session):
         return BoundRun(session)
     return lambda feed: [np.asarray(output) for output in session.run(None, feed)]
@@ -178,10 +178,10 @@ def _warm_up(session: ort.InferenceSession, card: Card, device: Device) -> list[
     those seen), a missing library shows only then, and a live run should not wait for it. On the CPU a first run is
     hardly slower than the next ones (by 1 to 16 ms with four of our models, one thread), so nothing is warmed up there.
     """
-    call = _caller(session)
+    call = _run_function(session)
     sizes = [size for node in session.get_inputs() for size in node.shape]
     batches = (1,) if all(isinstance(size, int) for size in sizes) else (1, LARGEST_BATCH)
-    return [output for batch in batches for output in _guarded(call, sample(session, batch), card, device)]
+    return [output for batch in batches for output in _guard_gpu(call, sample(session, batch), card, device)]
 
 
 def sample(session: ort.InferenceSession, batch: int) -> dict[str, NDArray[Any]]:
@@ -210,7 +210,7 @@ def largest_difference(outputs: list[NDArray[Any]], exact: list[NDArray[Any]]) -
     return worst
 
 
-def _guarded(
+def _guard_gpu(
     call: Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]],
     feed: dict[str, NDArray[Any]],
     card: Card,

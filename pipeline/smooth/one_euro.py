@@ -49,11 +49,11 @@ class OneEuro:
         step_s = np.where(known, dt_s, 1.0)[:, None]
         raw_m = np.where(seen[:, None], raw_m, 0.0)
 
-        share = np.where(known[:, None], _share(self._preset.speed_hz, step_s), 0.0)
+        share = np.where(known[:, None], _input_share(self._preset.speed_hz, step_s), 0.0)
         self._velocity_m_s += share * ((raw_m - self._raw_m) / step_s - self._velocity_m_s)
         speed_m_s = np.linalg.norm(self._velocity_m_s, axis=1, keepdims=True)
         cutoff_hz = self._preset.still_hz + self._preset.opening_per_m * speed_m_s
-        share = np.where(known[:, None], _share(cutoff_hz, step_s), 0.0)
+        share = np.where(known[:, None], _input_share(cutoff_hz, step_s), 0.0)
         self._place_m += share * (raw_m - self._place_m)
 
         self._place_m[new], self._velocity_m_s[new] = raw_m[new], 0.0
@@ -61,6 +61,6 @@ class OneEuro:
         return replace(pose, xyz_m=np.where(seen[:, None], self._place_m, np.nan).astype(np.float32))
 
 
-def _share(cutoff_hz: F64 | float, step_s: F64) -> F64:
+def _input_share(cutoff_hz: F64 | float, step_s: F64) -> F64:
     """How much of the way to the input a first-order low-pass goes in a time step."""
     return np.asarray(-np.expm1(-2 * np.pi * cutoff_hz * step_s))

@@ -54,16 +54,16 @@ class Smoothing:
             if pose.track_id not in self._people:
                 self._people[pose.track_id] = self._new_smoother()
             self._ready[pose.track_id] += self._people[pose.track_id].push(pose)
-        return self._due()
+        return self._due_frames()
 
     def finish(self) -> list[list[Pose3D]]:
         """The source has ended: the frames that still wait."""
         for track_id, smoother in self._people.items():
             self._ready[track_id] += smoother.finish()
         self._people.clear()
-        return self._due()
+        return self._due_frames()
 
-    def _due(self) -> list[list[Pose3D]]:
+    def _due_frames(self) -> list[list[Pose3D]]:
         due = []
         while self._frames and all(self._ready[track_id] for track_id in self._frames[0]):
             due.append([self._ready[track_id].popleft() for track_id in self._frames.popleft()])
@@ -72,7 +72,7 @@ class Smoothing:
         return due
 
 
-class _Live:
+class _LiveSmoother:
     """One Euro as a ``Smoother``: every pose is due at once."""
 
     def __init__(self, preset: Preset) -> None:
@@ -98,4 +98,4 @@ def create_smoothing(name: str, live: bool) -> Smoothing | None:
     preset = find_preset(name)
     if preset is None:
         return None
-    return Smoothing(lambda: _Live(preset) if live else ZeroPhase(preset))
+    return Smoothing(lambda: _LiveSmoother(preset) if live else ZeroPhase(preset))

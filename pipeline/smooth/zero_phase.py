@@ -58,16 +58,16 @@ class ZeroPhase:
         self._recent.append(pose)
         due_s = pose.time_s - self.lookahead_s + _TIE_S
         while len(self._waiting) > MOST_FRAMES or self._waiting[0].time_s <= due_s:
-            out.append(self._take())
+            out.append(self._smooth_oldest())
         return out
 
     def finish(self) -> list[Pose3D]:
         """The source has ended: the poses that still wait."""
-        out = [self._take() for _ in range(len(self._waiting))]
+        out = [self._smooth_oldest() for _ in range(len(self._waiting))]
         self._recent.clear()
         return out
 
-    def _take(self) -> Pose3D:
+    def _smooth_oldest(self) -> Pose3D:
         past = len(self._recent) - len(self._waiting)
         pose = self._waiting.popleft()
         smoothed = replace(pose, xyz_m=self._smoothed(past))

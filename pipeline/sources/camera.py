@@ -88,7 +88,7 @@ class _CameraConnection:
         clock: Callable[[], float],
     ) -> None:
         self._name, self._now_s = name, clock
-        number = _number(device)
+        number = _device_number(device)
         self._path = Path(f"/dev/video{number}") if _LINUX else None
         if self._path is not None and not self._path.exists():
             self._path = None  # a stand-in, or a backend without device files
@@ -100,11 +100,11 @@ class _CameraConnection:
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(_cannot_open(name, number))
-        self._ask(options)
+        self._configure(options)
         stated_fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps: float | None = stated_fps if 0 < stated_fps <= _MAX_FPS else None
 
-    def _ask(self, options: LiveOptions) -> None:
+    def _configure(self, options: LiveOptions) -> None:
         # The pixel format comes first: it decides which sizes and rates there are.
         fourcc = options.fourcc or ("MJPG" if (options.width_px or 0) > _LARGE_PX else None)
         wanted = (
@@ -146,16 +146,16 @@ def _open_capture(number: int) -> cv2.VideoCapture:
     return cv2.VideoCapture(number, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
 
 
-def _number(device: int | str) -> int:
+def _device_number(device: int | str) -> int:
     """The number of a camera by its number or path."""
     if isinstance(device, int):
         return device
     path = Path(device)
     found = re.fullmatch(r"/dev/video(\d+)", str(path.resolve()))
     if not path.exists():
-        raise SourceError(f"there is no camera {device}; {_there_are()}")
+        raise SourceError(f"there is no camera {device}; {_cameras_here()}")
     if found is None:
-        raise SourceError(f"{device} is no camera; {_there_are()}")
+        raise SourceError(f"{device} is no camera; {_cameras_here()}")
     return int(found[1])
 
 
@@ -172,16 +172,16 @@ def _cannot_open(name: str, number: int) -> str:
         return f"can't open {name}; look whether it is plugged in, allowed for this program and not in use"
     path = Path(f"/dev/video{number}")
     if not path.exists():
-        return f"can't open {name}; {_there_are()}"
+        return f"can't open {name}; {_cameras_here()}"
     if not os.access(path, os.R_OK | os.W_OK):
         return f"can't open {name}: {path} may not be read; join the group 'video' and log in again"
     users = _users_of(path)
     if users:
         return f"can't open {name}: it is used by {', '.join(users)}; close that program"
-    return f"can't open {name}: {path} gives no pictures, or another program uses it; {_there_are()}"
+    return f"can't open {name}: {path} gives no pictures, or another program uses it; {_cameras_here()}"
 
 
-def _there_are() -> str:
+def _cameras_here() -> str:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if not devices:
         return "this machine has no camera (no /dev/video*): plug one in, or give a file or 'synthetic'"

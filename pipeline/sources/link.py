@@ -126,14 +126,14 @@ class Link:
             except (EndOfStream, ConnectionLost, SourceError) as problem:
                 self._end_reader()
                 if self._options.reconnect:
-                    self._wait(problem)
+                    self._wait_to_retry(problem)
                 elif self._ends_with(problem):
                     return None
             else:
                 if shot is None:
                     break
                 return shot
-        self._set(LivePhase.ENDED, "closed")
+        self._set_state(LivePhase.ENDED, "closed")
         return None
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class Link:
         """
         self._closed.set()
         self._end_reader()
-        self._set(LivePhase.ENDED, self.state.message if self.state.phase is LivePhase.ENDED else "closed")
+        self._set_state(LivePhase.ENDED, self.state.message if self.state.phase is LivePhase.ENDED else "closed")
 
     def _read(self) -> Shot | None:
         if self._reader is None:
@@ -162,7 +162,7 @@ class Link:
 
     def _ends_with(self, problem: Exception) -> bool:
         """True where the problem is the ordinary end; raises the error that it is otherwise."""
-        self._set(LivePhase.ENDED, str(problem))
+        self._set_state(LivePhase.ENDED, str(problem))
         if isinstance(problem, EndOfStream):
             self._warnings.add(str(problem))
             return True
@@ -171,7 +171,7 @@ class Link:
         or_else = "" if self._came_s is None else ", or let `reconnect` open it again"
         raise SourceError(f"{problem}; {self._hint}{or_else}") from problem
 
-    def _wait(self, problem: Exception) -> None:
+    def _wait_to_retry(self, problem: Exception) -> None:
         """Wait before the next attempt, or give up."""
         now_s, backoff = time.monotonic(), self._options.backoff
         if self._lost_s is None:
@@ -182,12 +182,12 @@ class Link:
         left_s = self._lost_s + backoff.give_up_s - now_s
         if left_s <= 0:
             message = f"{self._name} did not come back within {backoff.give_up_s:g} s; the last attempt: {problem}"
-            self._set(LivePhase.ENDED, message)
+            self._set_state(LivePhase.ENDED, message)
             raise SourceError(message)
         wait_s = min(next(self._waits), left_s)
         self._attempts += 1
         phase = LivePhase.CONNECTING if self._came_s is None else LivePhase.RECONNECTING
-        self._set(phase, f"{problem}; attempt {self._attempts} in {wait_s:.1f} s")
+        self._set_state(phase, f"{problem}; attempt {self._attempts} in {wait_s:.1f} s")
         self._closed.wait(wait_s)
 
     def _end_reader(self) -> None:
@@ -196,7 +196,7 @@ class Link:
             reader.end()
             self._left = reader
 
-    def _set(self, phase: LivePhase, message: str) -> None:
+    def _set_state(self, phase: LivePhase, message: str) -> None:
         self.state = replace(self.state, phase=phase, message=message)
 
 
@@ -210,7 +210,7 @@ class _Reader:
         self._ended = threading.Event()
         self._opened = False
         self._heard_s = time.monotonic()
-        self._thread = threading.Thread(target=self._work, name=f"{name} reader", daemon=True)
+        self._thread = threading.Thread(target=self._read_shots, name=f"{name} reader", daemon=True)
         self._thread.start()
 
     @property
@@ -239,7 +239,7 @@ class _Reader:
         if self._thread is not threading.current_thread():
             self._thread.join(_JOIN_S)
 
-    def _work(self) -> None:
+    def _read_shots(self) -> None:
         try:
             connection = self._connect()
             try:
@@ -249,14 +249,14 @@ class _Reader:
                 while not self._ended.is_set():
                     shot = connection.read()
                     if shot is not None:
-                        self._put(replace(shot, first=first))
+                        self._put_shot(replace(shot, first=first))
                         first = False
             finally:
                 connection.close()
         except Exception as error:
-            self._put(error)
+            self._put_shot(error)
 
-    def _put(self, item: Shot | Exception) -> None:
+    def _put_shot(self, item: Shot | Exception) -> None:
         while not self._ended.is_set():
             try:
                 self._queue.put(item, block=not self._newest_only(), timeout=_POLL_S)

@@ -151,7 +151,7 @@ class _StreamConnection:
 
     def __init__(self, url: str, name: str, patience_s: float, damage: Damage, clock: Callable[[], float]) -> None:
         self._name, self._damage, self._now_s = name, damage, clock
-        self._container, self._stream = _open(url, name, patience_s)
+        self._container, self._stream = _open_stream(url, name, patience_s)
         self._is_http = is_http(url)
         self._has_times = self._container.format.name not in _NO_TIMES
         self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
@@ -188,7 +188,7 @@ class _StreamConnection:
         self._container.close()
 
 
-def _open(url: str, name: str, patience_s: float) -> tuple[InputContainer, VideoStream]:
+def _open_stream(url: str, name: str, patience_s: float) -> tuple[InputContainer, VideoStream]:
     """Open the address with as little delay as its codec allows."""
     is_rtsp = url.lower().startswith("rtsp")
     container = open_container(url, name, timeout_s=patience_s, options=_RTSP_UNPARSED if is_rtsp else {})

@@ -134,7 +134,7 @@ class SyntheticSource(Source):
             )
         super().__init__()
         self._camera = _camera(self._options.width_px, self._options.height_px)
-        self._walk, self._wardrobe = _choose(self._options)
+        self._walk, self._wardrobe = _choose_walk(self._options)
         self._room = draw_room(self._camera, self._options.width_px, self._options.height_px)
         self._grain = _grain(self._options)
         self._info = SourceInfo(
@@ -211,7 +211,7 @@ def _camera(width_px: int, height_px: int) -> Camera:
     return Camera(intrinsics, rotation, np.array([0.0, -_CAMERA_DISTANCE_M, _CAMERA_HEIGHT_M]))
 
 
-def _choose(options: SyntheticOptions) -> tuple[Walk, Wardrobe]:
+def _choose_walk(options: SyntheticOptions) -> tuple[Walk, Wardrobe]:
     """The walk and the clothes of a seed."""
     random = np.random.default_rng(options.seed)
     in_place = options.motion == "place"

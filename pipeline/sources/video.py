@@ -117,7 +117,7 @@ class VideoSource(Source):
             self._due_s = begin_s + min(duration_s, self._end_s)
         first = next(self._timed(Damage(), MediaClock(1.0 / fps)), None)
         if first is None:
-            raise SourceError(self._nothing(duration_s))
+            raise SourceError(self._why_no_frame(duration_s))
         time_s, frame = first
         image = orientation_of(frame).apply(to_bgr(frame))
         span_s = min(self._end_s, duration_s or self._end_s) - self._start_s
@@ -142,7 +142,7 @@ class VideoSource(Source):
             "the file is cut short"
         )
 
-    def _nothing(self, duration_s: float | None) -> str:
+    def _why_no_frame(self, duration_s: float | None) -> str:
         if duration_s and 0 < duration_s <= self._start_s + _TIE_S:
             return f"the start, {self._start_s:g} s, lies after the end of {self._where} ({duration_s:.2f} s)"
         if self._start_s > 0 or self._end_s < float("inf"):

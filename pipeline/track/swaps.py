@@ -94,7 +94,7 @@ class SwapRepair:
 
     def __init__(self) -> None:
         self._filter = PairFilter()
-        self._belief = _at_rest()
+        self._belief = _initial_belief()
         self._mode = 0
         self._time_s: float | None = None
         self._body_px: float | None = None
@@ -114,7 +114,7 @@ class SwapRepair:
         vectors = xy[PAIRS[:, 0]] - xy[PAIRS[:, 1]]
         both = seen[PAIRS].all(1) & (pose.score[PAIRS].min(1) >= _LEAST_SCORE)
         self._filter.predict(dt_s)
-        self._decide(vectors, both, body_px, dt_s)
+        self._decide_mode(vectors, both, body_px, dt_s)
         swapped = _BITS[self._mode][_PART_OF_PAIR]
         self._filter.update(np.where(swapped[:, None], -vectors, vectors), both, body_px)
         return _exchanged(pose, swapped) if swapped.any() else pose
@@ -124,7 +124,7 @@ class SwapRepair:
         before, self._time_s = self._time_s, time_s
         if before is None or not 0 < time_s - before <= FORGET_S:
             self._filter.forget()
-            self._belief, self._mode, self._body_px = _at_rest(), 0, None
+            self._belief, self._mode, self._body_px = _initial_belief(), 0, None
             return 0.0
         return time_s - before
 
@@ -137,7 +137,7 @@ class SwapRepair:
         self._body_px = now
         return now
 
-    def _decide(self, vectors: F64, both: Bools, body_px: float, dt_s: float) -> None:
+    def _decide_mode(self, vectors: F64, both: Bools, body_px: float, dt_s: float) -> None:
         """Filter the belief about the detector's mode, and decide which one to undo."""
         pairs = self._filter.evidence(vectors, both, body_px)
         parts = np.bincount(_PART_OF_PAIR, _MOTION_WEIGHT * pairs, len(_PARTS))
@@ -156,7 +156,7 @@ class SwapRepair:
         self._mode = now
 
 
-def _at_rest() -> F64:
+def _initial_belief() -> F64:
     """Belief about the mode of a detector of which nothing is known yet."""
     swapped = _START_HZ / (_START_HZ + _END_HZ)
     belief = _SHARE * swapped

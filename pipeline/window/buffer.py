@@ -138,7 +138,7 @@ class WindowBuffer:
         self._view = None
         self._convert(self._bridge(seen, now), now)
         self._last_seen[seen] = now
-        return self._take(now - self._ahead)
+        return self._take_ready(now - self._ahead)
 
     def preview(self, lookahead: int) -> ReadyFrame | None:
         """The frame ``lookahead`` steps before the newest, with what is known of it now; nothing is taken out.
@@ -164,14 +164,14 @@ class WindowBuffer:
         slots = np.clip(newest + offsets, first, newest) % self._size
         if self._is_seen(number):
             slot = number % self._size
-            return self._due_with(self._pose(slot), self._body_score[slot].copy(), slots)
-        pose = self._held(number, min(seen, number))
-        return self._due_with(pose, coco17_to_h36m17(pose.xy_px, pose.score)[1], slots)
+            return self._ready_frame(self._pose(slot), self._body_score[slot].copy(), slots)
+        pose = self._held_pose(number, min(seen, number))
+        return self._ready_frame(pose, coco17_to_h36m17(pose.xy_px, pose.score)[1], slots)
 
     def _time_of(self, number: int) -> float:
         return float(self._time[number % self._size])
 
-    def _held(self, number: int, seen: int) -> Pose2D:
+    def _held_pose(self, number: int, seen: int) -> Pose2D:
         """The frame ``number`` with the keypoints of the last one up to ``seen`` in which there are any."""
         while seen > 0 and not self._is_seen(seen):
             seen -= 1
@@ -185,7 +185,7 @@ class WindowBuffer:
 
     def finish(self) -> list[ReadyFrame]:
         """The source has ended: the frames that are still waiting for their look-ahead."""
-        return self._take(self._pushed - 1)
+        return self._take_ready(self._pushed - 1)
 
     def _bridge(self, seen: NDArray[np.bool_], now: int) -> int:
         """Fill the joints that are ``seen`` again where their gap is short; returns the first frame that changed."""
@@ -218,21 +218,21 @@ class WindowBuffer:
         slots = np.arange(first, last + 1) % self._size
         self._body_xy[slots], self._body_score[slots] = coco17_to_h36m17(self._xy[slots], self._score[slots])
 
-    def _take(self, last: int) -> list[ReadyFrame]:
-        due = [self._cut(number) for number in range(self._due, last + 1)]
+    def _take_ready(self, last: int) -> list[ReadyFrame]:
+        due = [self._cut_window(number) for number in range(self._due, last + 1)]
         self._due = max(self._due, last + 1)
         return due
 
-    def _cut(self, number: int) -> ReadyFrame:
+    def _cut_window(self, number: int) -> ReadyFrame:
         slot = number % self._size
         pose = self._pose(slot)
         if not self._seen[slot]:
             return ReadyFrame(pose, None)
         first, last = self._stretch(number, number + int(self._offsets[0]), number + int(self._offsets[-1]))
         slots = np.clip(number + self._offsets, first, last) % self._size
-        return self._due_with(pose, self._body_score[slot].copy(), slots)
+        return self._ready_frame(pose, self._body_score[slot].copy(), slots)
 
-    def _due_with(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> ReadyFrame:
+    def _ready_frame(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> ReadyFrame:
         """A frame with its score [17] in the lifter's joints and the window of these slots [T]."""
         if np.count_nonzero(score > 0) < _MIN_JOINTS:
             return ReadyFrame(pose, None)
@@ -273,13 +273,13 @@ class WindowBuffer:
         """First and last frame around ``number``, within these, between which the person is never out of sight."""
         oldest, newest = max(0, self._pushed - self._size, oldest), min(self._pushed - 1, newest)
         first = last = number
-        while first > oldest and self._is_seen(first - 1) and self._goes_on(first - 1):
+        while first > oldest and self._is_seen(first - 1) and self._continues_after(first - 1):
             first -= 1
-        while last < newest and self._is_seen(last + 1) and self._goes_on(last):
+        while last < newest and self._is_seen(last + 1) and self._continues_after(last):
             last += 1
         return first, last
 
-    def _goes_on(self, number: int) -> bool:
+    def _continues_after(self, number: int) -> bool:
         """Whether the frame after this one follows without a break: a stream that was away shows something else."""
         return self._time_of(number + 1) - self._time_of(number) <= self._break_s
 

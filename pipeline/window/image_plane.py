@@ -72,10 +72,10 @@ def window_in_picture(xy_px: F32, score: F32, size_px: tuple[int, int]) -> tuple
     known = certain > 0
     points[known] = np.stack([x[..., 0], y[..., 1]], -1)[known]
     confidence = np.where(known, certain, confidence)
-    return _filled(image_plane(points, size_px), confidence > 0), confidence
+    return _without_gaps(image_plane(points, size_px), confidence > 0), confidence
 
 
-def _filled(xy: F32, visible: NDArray[np.bool_]) -> F32:
+def _without_gaps(xy: F32, visible: NDArray[np.bool_]) -> F32:
     """[T, J, 2] without gaps."""
     if visible.all():
         return xy
