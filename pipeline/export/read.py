@@ -1,4 +1,5 @@
-"""Our own results back to arrays: ``poses3d.csv`` (one row per joint, or wide) or ``poses3d.npz``, and the rest."""
+"""Results of a run, read back as arrays: ``poses3d.csv`` (one row per joint, or wide) or ``poses3d.npz``, and the files
+beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ _AXES_3D, _AXES_2D = ("x_m", "y_m", "z_m"), ("x_px", "y_px")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """The R rows of a file, one per frame and person, in its order."""
+    """The R rows of a file, one per frame and person, in the file's order."""
 
     frame: I64
     time_s: F64
@@ -44,7 +45,7 @@ def read_results(path: str | Path) -> Motion:
 
     Args:
         path: a folder of results, or a ``poses3d`` file; keypoints and smoothed poses come from the files beside it,
-            where they are there.
+            if they exist.
 
     Raises:
         ExportError: there are no results, or a file is damaged.
@@ -95,7 +96,7 @@ def _read_beside(path: Path, skeleton: Skeleton, raw: _Table) -> _Table | None:
         return None
     table = _read_table(path, skeleton)
     if not (np.array_equal(table.frame, raw.frame) and np.array_equal(table.track_id, raw.track_id)):
-        raise ExportError(f"{path} has other rows than the poses beside it: they are of different runs; move it away")
+        raise ExportError(f"{path} has other rows than the poses beside it: they are from different runs; move it away")
     return table
 
 

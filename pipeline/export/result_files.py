@@ -1,4 +1,4 @@
-"""The files with the rows of a run, opened together and completed together."""
+"""The files with a run's rows, opened together and completed together."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ResultFiles:
 
     Args:
         folder: exists and can be written to.
-        formats: the files.
-        clip: what they are told.
+        formats: the files to write.
+        clip: the facts that every format is opened with.
 
     Raises:
         ExportError: a file can't be opened or written.
@@ -40,7 +40,7 @@ class ResultFiles:
 
     @property
     def names(self) -> list[str]:
-        """The files that were opened so far."""
+        """Names of the files opened so far."""
         return list(self._names)
 
     def write(self, rows: Rows) -> None:

@@ -1,4 +1,4 @@
-"""One picture of everything: the frame with the 2D skeletons, the 3D panel beside it, and what the frame is."""
+"""The composed picture: the frame with its 2D skeletons and a line of text, and the 3D panel beside it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipeline.render.text import Font
 from pipeline.types import Frame, Pose2D, Shown
 
 _GAP = "   "
-_LEAST_PLATE = 18  # width of the plate under the text, in sizes of the text
+_LEAST_PLATE = 18  # width of the plate under the text, in text sizes
 
 
 class Composer:
-    """Composes frames of one source. Call it in order: people stand on the panel's floor by their last frames too.
+    """Composes the frames of one source, in order: a person's height above the panel's floor depends on earlier frames.
 
     Args:
         width_px, height_px: size of the source's pictures, in whose pixels the 2D poses are.
@@ -54,7 +54,7 @@ class Composer:
         Args:
             shown: its picture in the source's size or already made smaller by ``shrink``; 2D poses in pixels of the
                 source. Missing poses draw nothing; smoothed 3D poses are drawn where there are any.
-            status: what the picture says beside.
+            status: words and figures for the text.
 
         Returns:
             uint8 [H, W, 3] BGR of ``output_size``, a new array.
@@ -96,18 +96,18 @@ class Composer:
         """Write lines on a dark plate in the upper left corner of the picture.
 
         Args:
-            image: the whole.
+            image: the composed picture.
             lines: each in several wordings, the longest first; the first one that fits is written.
         """
         font, pad = self._font, self._font.size_px // 2
-        # No more than half of the picture, where people are, but for very narrow ones.
+        # At most half of the width, since people are in the picture, unless it is very narrow.
         width = self._layout.picture_width
         room = max(width // 2, min(width, _LEAST_PLATE * font.size_px)) - 4 * pad
         texts = [font.fitted(next((w for w in line if font.width_px(w) <= room), line[-1]), room) for line in lines]
         texts = [text for text in texts if text]
         if not texts:
             return
-        # Widths in whole steps: a plate that fits exactly would tremble with every digit.
+        # Widths in steps: a plate that fits exactly would change with every digit.
         step = 2 * font.size_px
         plate = min(-(-max(map(font.width_px, texts)) // step) * step, room) + 2 * pad
         darken(image, pad, pad, plate, font.line_px * len(texts) + pad)
@@ -116,14 +116,14 @@ class Composer:
 
 
 def _frame_texts(frame: Frame, fps: float | None) -> list[str]:
-    """What is shown: frame number, time, frames per second."""
+    """Frame number, time and frames per second, in several wordings."""
     time = f"{frame.time_s:.2f} s"
     rate = [f"{fps:.1f} fps"] if fps is not None and np.isfinite(fps) else []
     return [_GAP.join([f"frame {frame.index}", time, *rate]), _GAP.join([time, *rate]), time]
 
 
 def _status_texts(status: Status) -> list[str]:
-    """How it goes: latency, dropped frames, note."""
+    """Latency, dropped frames and note, in several wordings."""
     latency_ms, p95_ms, note = status.latency_ms, status.latency_p95_ms, status.note
     long, short = [], []
     if latency_ms is not None and np.isfinite(latency_ms):
@@ -134,7 +134,7 @@ def _status_texts(status: Status) -> list[str]:
 
 
 def _fill_picture(picture: U8, source: U8) -> None:
-    """Put the source into the picture, scaled if need be."""
+    """Copy the source into the picture, resized if need be."""
     height, width = picture.shape[:2]
     source_height, source_width = source.shape[:2]
     if (height, width) == (source_height, source_width):

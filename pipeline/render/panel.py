@@ -22,7 +22,7 @@ _WHITE: Colour = (255, 255, 255)
 _BONE_M = 0.034
 _JOINT_M = 0.025
 _TIE = 1e-6
-# A joint further than this from the pelvis, on any axis, is an error and not drawn.
+# A joint further than this from the pelvis, on any axis, is an error and is not drawn.
 _REACH_M = 3.0
 # Share of the background in a joint's colour, for each metre that it is further away.
 _HAZE_PER_M = 0.28

@@ -1,4 +1,4 @@
-"""All people of a run: what the detector found, sides repaired, turned into windows for the lifter."""
+"""All people of a run: from detected keypoints, through the repair of swaps, to windows for the lifter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class People:
     """The windows of all people, frame by frame. Person 0 has a row in every frame, others from their first one.
 
     Args:
-        new_buffer: makes the ring of one person.
+        new_buffer: makes the buffer of one person.
         repair_swaps: repair left/right swaps before lifting, see ``pipeline.track.swaps``.
     """
 
@@ -23,7 +23,7 @@ class People:
         self._repairs: dict[int, SwapRepair] = {}
 
     def push(self, frame_index: int, time_s: float, poses: list[Pose2D]) -> list[list[ReadyFrame]]:
-        """Take what was found in the next frame; returns the people of each frame that is now ready."""
+        """Take the poses of the next frame; returns the people of each frame that is now ready."""
         found = {pose.track_id: self._repaired(pose) for pose in poses}
         for track_id in found.keys() - self._buffers.keys():
             self._buffers[track_id] = self._new_buffer(track_id)

@@ -3,8 +3,8 @@
 Casiez, Roussel, Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems",
 CHI 2012: an exponential filter whose cutoff rises with the speed. Two things differ from the paper. The smoothing
 factor is 1 - exp(-2 pi f dt), that of a first-order filter with constant input between two frames, so that two short
-steps do the same as a long one and frame rates compare. And one cutoff per joint follows from the length of its
-velocity, so that the result does not depend on how the axes lie.
+steps do the same as a long one and the frame rate does not matter. And each joint has one cutoff, which follows from
+its speed, so that the result does not depend on the direction of the axes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class OneEuro:
     """Smooths the poses of one person, frame by frame.
 
     Args:
-        preset: how strongly.
+        preset: strength of the smoothing.
 
-    Give it one kind of poses only: previews and settled poses of the same frames are two streams and need two filters.
+    Previews and settled poses of the same frames are two streams: give each its own filter.
     """
 
     def __init__(self, preset: Preset) -> None:
@@ -37,9 +37,9 @@ class OneEuro:
         self._seen_s = np.full(joints, -np.inf)
 
     def __call__(self, pose: Pose3D) -> Pose3D:
-        """The pose with smoothed ``xyz_m``, all else as it is; a joint that is missing stays missing.
+        """The pose with smoothed ``xyz_m`` and otherwise unchanged; a missing joint stays missing.
 
-        A joint starts anew when it was not seen for ``RESTART_S``, or when the time does not advance.
+        A joint restarts when it was not seen for ``RESTART_S``, or when the time does not advance.
         """
         raw_m = pose.xyz_m.astype(np.float64)
         seen = np.asarray(np.isfinite(raw_m).all(1))
@@ -62,5 +62,5 @@ class OneEuro:
 
 
 def _input_share(cutoff_hz: F64 | float, step_s: F64) -> F64:
-    """How much of the way to the input a first-order low-pass goes in a time step."""
+    """Share of the distance to its input that a first-order low-pass covers in a time step."""
     return np.asarray(-np.expm1(-2 * np.pi * cutoff_hz * step_s))

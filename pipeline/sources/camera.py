@@ -1,4 +1,4 @@
-"""A camera of this machine by OpenCV."""
+"""Cameras of this machine, by OpenCV."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ from pipeline.sources.live_options import LiveOptions
 _MAX_FPS = 1000.0
 _RETRY_S = 0.01
 _LARGE_PX = 640
-_DRIVER_DELAY_S = 1.0  # a driver's time that lies further back is on another clock
+_DRIVER_DELAY_S = 1.0  # a driver's time further back than this is on another clock
 _LINUX = sys.platform.startswith("linux")
-_HINT = "look whether its cable is loose or another program uses it"
+_HINT = "check whether its cable is loose or another program uses it"
 
 
 class CameraSource(LiveSource):
     """A camera by its number or, on Linux, its device path. ``time_s`` is the capture clock.
 
-    Where the driver tells when it captured a picture (Video4Linux), that time is taken, else the moment at which the
-    picture arrived.
+    The time of a picture is the driver's time of capture where it gives one (Video4Linux), else the time of arrival.
 
     Args:
         device: 0 for the first camera, or ``/dev/video0``, or a link to it such as those in ``/dev/v4l/by-id``, which
-            keep their names when cameras are plugged in in another order.
+            keep their names whatever the order of plugging in.
         end_s: stop this many seconds after the first frame.
         options: size, rate, pixel format and the rest; what the camera can't do becomes a warning.
         open_capture: makes the capture device from the number; OpenCV's or a stand-in.
@@ -65,7 +64,7 @@ class CameraSource(LiveSource):
         self._compare(asked)
 
     def _compare(self, asked: LiveOptions) -> None:
-        """Warn where the camera gives something else than was asked for."""
+        """Warn where the camera's pictures differ from the requested ones."""
         info = self.info
         if asked.width_px is not None and (asked.width_px, asked.height_px) != (info.width_px, info.height_px):
             self._warnings.add(
@@ -112,14 +111,14 @@ class _CameraConnection:
             (cv2.CAP_PROP_FRAME_WIDTH, options.width_px),
             (cv2.CAP_PROP_FRAME_HEIGHT, options.height_px),
             (cv2.CAP_PROP_FPS, options.fps),
-            (cv2.CAP_PROP_BUFFERSIZE, 1),  # an old picture is of no use to anybody
+            (cv2.CAP_PROP_BUFFERSIZE, 1),  # old pictures are useless
         )
         for key, value in wanted:
             if value is not None:
                 self._capture.set(key, value)
 
     def read(self) -> Shot | None:
-        """The next picture with the time of its capture, None where the driver has none."""
+        """The next picture with the time of its capture, None if the driver has none."""
         try:
             good, image = self._capture.read()
         except cv2.error as error:
@@ -167,9 +166,9 @@ def _as_bgr(image: Any) -> U8:
 
 
 def _cannot_open(name: str, number: int) -> str:
-    """Why a camera does not open, as far as it can be seen."""
+    """The message for a camera that does not open, with the reason if it can be found."""
     if not _LINUX:
-        return f"can't open {name}; look whether it is plugged in, allowed for this program and not in use"
+        return f"can't open {name}; check that it is plugged in, allowed for this program and not in use"
     path = Path(f"/dev/video{number}")
     if not path.exists():
         return f"can't open {name}; {_cameras_here()}"

@@ -32,12 +32,12 @@ _TROUSERS = ((75.0, 65.0, 60.0), (110.0, 75.0, 50.0), (70.0, 90.0, 110.0))
 
 @dataclass(frozen=True, slots=True)
 class SyntheticOptions:
-    """What the synthetic video shows.
+    """Options of the synthetic video.
 
     Attributes:
-        frames: its length.
+        frames: number of frames.
         fps: frames per second; frame n is at n / fps seconds.
-        width_px, height_px: of the picture, 16 to 8192.
+        width_px, height_px: size of the picture, 16 to 8192.
         seed: chooses the start of the walk, its pace and direction, the clothes and the noise.
         motion: 'circle' walks a circle, seen from all sides; 'place' walks on the spot, facing the camera.
         absent: ranges (first, end) of frame numbers in which the person is out of view.
@@ -101,14 +101,14 @@ def parse_options(text: str) -> SyntheticOptions:
 
 
 class SyntheticSource(Source):
-    """A drawn person who walks before a fixed camera, with the truth of every frame.
+    """A drawn person who walks in front of a fixed camera, with the true joints of every frame.
 
     The same options give the same pictures, bit for bit, on one version of OpenCV and numpy.
 
     Args:
         options: what to show.
-        start_s, end_s: the frames of [start, end) are delivered; index, and the index of the truth, count
-            the delivered frames from 0.
+        start_s, end_s: the frames of [start, end) are delivered; frame index and
+            index of the truth count the delivered frames from 0.
 
     Raises:
         ConfigError: the span is not valid or holds no frame.
