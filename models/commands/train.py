@@ -1,4 +1,4 @@
-"""``train``: a lifter by single frames, then by windows; a refine module; the comparison of the network's parts."""
+"""``train``: a lifter, on single frames and then on windows; a refine module; a comparison of networks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ STAGES = ("frames", "windows", "refine", "ablation")
 
 _EPILOG = """\
 stages, in the order of a curriculum:
-  frames    single frames: the part of a lifter that works on each frame alone
-  windows   a lifter, begun with --start-from RUN/checkpoint.pt of frames or of another length
-  refine    the module for cameras of known focal length, for the lifter --start-from
-  ablation  the plain network beside strided attention and the frame-weighted loss, over some seeds
+  frames    on single frames: the part of a lifter that works on each frame alone
+  windows   a lifter on windows, with --start-from the checkpoint of 'frames' or of another window length
+  refine    the refine module for cameras of known focal length, for the lifter of --start-from
+  ablation  the plain network against strided attention and the frame-weighted loss, over several seeds
 
-An existing run in --out is continued. On a GPU, batches are made there too. By several processes (windows only):
+An existing run in --out is continued. With a GPU, batches are made on it too. Several processes (windows only):
   torchrun --nproc-per-node 2 app.py train --data DIR --out RUN"""
 
 _RECIPES = {"frames": FRAMES, "windows": WINDOWS, "refine": REFINE}
 _BUDGET: Mapping[str, object] = {"steps": 4000, "batch": 512, "width": 128, "hidden": 256}
-"""Of each training of the ablation."""
+"""Settings of each training of the ablation."""
 
 
 def _recipe_defaults(field: str, *stages: str, **more: object) -> dict[str, object]:
-    """Defaults of a field of the recipes, by stage."""
+    """Stage -> default of this field, from the stage's recipe."""
     return {stage: getattr(_RECIPES[stage], field) for stage in stages} | more
 
 
@@ -51,7 +51,7 @@ OPTIONS = (
     ),
     Option(
         "--save-every",
-        "seconds between states and log entries",
+        "seconds between saved states, and between log entries",
         {"frames": 60.0, "windows": 180.0, "refine": 600.0, "ablation": 60.0},
         float,
         "S",
@@ -59,13 +59,13 @@ OPTIONS = (
     Option("--threads", "CPU threads of PyTorch; 0: its default", dict.fromkeys(STAGES, 0), int, "N"),
     Option(
         "--hidden",
-        "width of the hidden layers (lifters: four times the channels), or of the module's",
+        "width of the hidden layers (not given: four times the channels), or of the module's hidden layer",
         {"frames": None, "windows": None, "refine": REFINE.hidden, "ablation": _BUDGET["hidden"]},
         int,
         "N",
     ),
     Option("--lr", "learning rate of AdamW, or of the module", _recipe_defaults("lr", *_TRAININGS), float, "RATE"),
-    Option("--seed", "of data and initial weights", _recipe_defaults("seed", *_TRAININGS), int, "N"),
+    Option("--seed", "seed of data and initial weights", _recipe_defaults("seed", *_TRAININGS), int, "N"),
     Option(
         "--minutes",
         "length of the run in time, in place of --steps",
@@ -85,7 +85,7 @@ OPTIONS = (
     ),
     Option(
         "--start-from",
-        "begin with the weights of this checkpoint (.pt) or exported lifter (.onnx)",
+        "start from the weights of this checkpoint (.pt) or exported lifter (.onnx)",
         {"frames": None, "windows": None, "refine": REQUIRED},
         Path,
         "FILE",
@@ -95,7 +95,7 @@ OPTIONS = (
     Option("--heads", "attention heads", dict.fromkeys(_LIFTERS, 8), int, "N"),
     Option(
         "--attention",
-        "of both encoders",
+        "attention of both encoders",
         dict.fromkeys(_LIFTERS, "strided"),
         metavar="KIND",
         choices=("full", "strided"),
@@ -114,7 +114,7 @@ OPTIONS = (
         float,
         "SHARE",
     ),
-    Option("--every", "look at every n-th frame only", _recipe_defaults("every", "windows"), int, "N"),
+    Option("--every", "use every Nth frame only", _recipe_defaults("every", "windows"), int, "N"),
     Option("--target", "index of the target frame (not given: the centre)", {"windows": None}, int, "FRAME"),
     Option(
         "--velocity",
@@ -123,10 +123,10 @@ OPTIONS = (
         float,
         "WEIGHT",
     ),
-    Option("--plain-sequence-loss", "without the frame weights alpha_t", {"windows": False}, None),
+    Option("--plain-sequence-loss", "sequence loss without the frame weights alpha_t", {"windows": False}, None),
     Option("--compile", "torch.compile: slow start, faster steps", {"windows": False}, None),
     Option("--network-lr", "train the lifter too, at this rate (published: 1e-5)", {"refine": 0.0}, float, "RATE"),
-    Option("--dropout", "after the module's hidden layer", _recipe_defaults("dropout", "refine"), float, "SHARE"),
+    Option("--dropout", "dropout in the module", _recipe_defaults("dropout", "refine"), float, "SHARE"),
     Option("--known", "share of cameras of known focal length", _recipe_defaults("known", "refine"), float, "SHARE"),
     Option("--seeds", "trainings of each network", {"ablation": 3}, int, "N"),
     Option("--at-once", "trainings that run side by side", {"ablation": 1}, int, "N"),
@@ -144,11 +144,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Train.
+    """Train the stage.
 
     Raises:
-        ConfigError: an option does nothing in this stage or is not valid, or the data are not there.
-        ModelError: the lifter to start from can't be used.
+        PoseStrideError: an option is not valid or not for this stage, or the data or the first weights can't be used.
     """
     own = chosen(options, OPTIONS, options.stage, f"--stage {options.stage}")
     _check_options(options, own)

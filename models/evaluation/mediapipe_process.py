@@ -1,4 +1,4 @@
-"""MediaPipe Pose from here: starts ``mediapipe_worker.py`` in an interpreter that has mediapipe, and asks it."""
+"""MediaPipe Pose in another process: ``mediapipe_worker.py``, run by an interpreter that has mediapipe."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.arrays import U8
 from pipeline.errors import ConfigError, ModelError
 
 NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
-"""MediaPipe's ``model_complexity`` and the name of its network."""
+"""MediaPipe's ``model_complexity`` -> name of its network."""
 
 INSTALL = (
     "python3.11 -m venv .venv/mediapipe && .venv/mediapipe/bin/pip install -r benchmarks/requirements-mediapipe.txt"
 )
-"""Makes an interpreter that has mediapipe: .venv/mediapipe/bin/python."""
+"""Commands that make an interpreter with mediapipe: .venv/mediapipe/bin/python."""
 
 _ADVICE = (
     "benchmarks/requirements-mediapipe.txt says how to make an interpreter that has mediapipe, and where its networks "
@@ -32,11 +32,11 @@ _ADVICE = (
 _WORKER = Path(__file__).with_name("mediapipe_worker.py")
 _LONGEST_WAIT_S = 180.0  # the first start may download a network of 28 MB
 _PATIENCE_S = 5.0
-_SHOWN = 300  # characters of what the worker complained of
+_SHOWN = 300  # characters of the worker's stderr
 
 
 class Started(TypedDict):
-    """A network that was started."""
+    """The facts about a started network."""
 
     versions: dict[str, str]
     opencv_threads: int
@@ -45,7 +45,7 @@ class Started(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A pose in a picture, and what it cost.
+    """A pose in a picture, and its cost.
 
     Attributes:
         world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from mid-hip, camera axes; None without a person.
@@ -63,7 +63,7 @@ class MediaPipeProcess:
 
     Args:
         python: an interpreter that has mediapipe, see ``INSTALL``.
-        longest_wait_s: after this time without an answer it is given up.
+        longest_wait_s: after this time without an answer, the process is stopped.
 
     Raises:
         ConfigError: there is no such interpreter.
@@ -82,10 +82,10 @@ class MediaPipeProcess:
             raise ConfigError("--mediapipe", python, f"can't be started ({error.strerror}); {_ADVICE}") from error
 
     def start(self, complexity: int) -> Started:
-        """Begin anew with a network; returns versions, threads and the network's SHA-256.
+        """Start anew with a network; returns versions, threads and the network's SHA-256.
 
         Raises:
-            ConfigError: mediapipe is missing or can't load this network.
+            ModelError: mediapipe is missing or can't load this network.
         """
         try:
             return cast(Started, self._request({"do": "start", "complexity": complexity}))
@@ -107,7 +107,7 @@ class MediaPipeProcess:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        with suppress(OSError):  # what it was not told any more
+        with suppress(OSError):  # the last request was not read
             self._process.stdin.close()
         self._end_process()
         self._process.stdout.close()
@@ -138,7 +138,7 @@ class MediaPipeProcess:
         self._process.kill()  # ends a read or a write that would wait for ever
 
     def _end_process(self) -> int:
-        """The exit code; whoever does not end without requests is killed."""
+        """The exit code; a process that does not end by itself is killed."""
         try:
             return self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""From predicted and true sequences to the figures of a table."""
+"""The figures of a table, from predicted and true sequences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UPPER_BODY = tuple(i for i, joint in enumerate(H36M_17.joints) if joint not in _
 
 @dataclass(frozen=True)
 class Lifted:
-    """One clip's result.
+    """The predicted and true poses of one clip.
 
     Attributes:
         action, subject: labels for the groups of the table.
@@ -41,7 +41,7 @@ def summary(clips: Sequence[Lifted]) -> PoseFigures:
     """The figures over all frames of all clips that have a pose; None where there is no such frame.
 
     Velocity and acceleration errors are per frame (and frame squared) of the clips' frame rate; they use runs of two
-    (three) frames with a pose. Bone-length variation is the standard deviation over the mean of each bone in a clip,
+    (three) frames with a pose. Bone-length variation is each bone's standard deviation divided by its mean in a clip,
     averaged over bones and clips.
     """
     predicted = np.concatenate([clip.predicted_m for clip in clips]).astype(np.float64)

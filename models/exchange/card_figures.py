@@ -1,10 +1,10 @@
-"""Put the figures of ``app.py evaluate`` into a lifter's card.
+"""The figures of ``app.py evaluate``, written into a lifter's card.
 
     python app.py evaluate lift-27 --on DATA --lookaheads 0,3,13 --quality fast,best --json figures.json
     python -m benchmarks.bench_delay --data DATA --json delay.json
     python app.py models card weights/lift-27.json figures.json delay.json [more.json ...]
 
-Only figures of the very weights that the card describes are taken, so a card never quotes another model's. Previews of
+Only figures of exactly the weights that the card describes are taken, so a card never quotes another model. Previews of
 a live run may come from a second model: its name and weights are noted, and its card must lie beside this one.
 """
 
@@ -18,7 +18,7 @@ from pipeline.errors import DataError
 from pipeline.runtime.cards import read_card
 
 Json = dict[str, Any]
-"""An object of a JSON file; what is in it is looked for, not relied on."""
+"""An object of a JSON file; its fields are checked before use."""
 
 _CONDITION_KEYS = (
     "mpjpe_mm",
@@ -41,7 +41,7 @@ _VIEW_KEYS = ("p_mpjpe_mm", "s_mpjpe_mm", "jitter_mm")
 
 
 def figures_for_card(result: Json) -> Json:
-    """The figures of one result of ``evaluate`` that belong into a card: no lists per joint, action or person."""
+    """The figures of one result of ``evaluate`` that belong in a card: no lists per joint, action or person."""
     if "mocap" in result or "footage" in result:  # of benchmarks/bench_delay.py: figures by tier
         return _selected(result, (_PREVIEWED_BY,)) | {
             where: {tier: _selected(found.get("average", found), _TIER_KEYS) for tier, found in tiers.items()}
@@ -73,7 +73,7 @@ def figures_for_card(result: Json) -> Json:
 
 
 def annotate(card_path: Path, figure_files: list[Path]) -> list[str]:
-    """Write the figures of these files into the card; returns the names of the data sets that it has figures of.
+    """Write the figures of these files into the card; returns the names of the data sets that it has figures for.
 
     Raises:
         DataError: a file can't be read, or holds no figures of this card's weights.
@@ -112,14 +112,14 @@ def _read_figures(path: Path) -> Json:
 
 
 def _check_previewer(result: Json, card_path: Path, path: Path) -> None:
-    """A second model's figures must be of its weights as they are now."""
+    """Raise ``DataError`` unless previews by a second model are by its present weights."""
     by = result.get(_PREVIEWED_BY)
     if by is not None and read_card(card_path.with_name(f"{by['name']}.json")).sha256 != by["sha256"]:
         raise DataError(f"{path} has previews by other weights of {by['name']}; run bench_delay again")
 
 
 def _weights_of(result: Json) -> str | None:
-    """SHA-256 of the weights that a result is of: ``evaluate`` and ``bench_delay`` have it in different places."""
+    """SHA-256 of the weights of a result; ``evaluate`` and ``bench_delay`` store it in different places."""
     model = result.get("model")
     found = model.get("sha256") if isinstance(model, dict) else result.get("sha256")
     return None if found is None else str(found)

@@ -1,4 +1,4 @@
-"""Modules as ONNX files: a lifter's network and a refine module, kept only with numerical parity.
+"""The export of networks and refine modules to ONNX files, kept only with numerical parity.
 
 An export counts only if ONNX Runtime gives the same poses as PyTorch at batch 1 and more: exporters have produced
 silently wrong graphs.
@@ -27,7 +27,7 @@ from pipeline.errors import DataError, ModelError
 
 OPSET = 18
 PARITY_LIMIT_M = 1e-4
-_HALF_FROM_VALUES = 1024  # what is smaller is not worth a node
+_HALF_FROM_VALUES = 1024  # smaller constants are not worth a cast node
 
 Parity = dict[str, float]
 """'max_abs_m_batch_N' -> largest difference between ONNX Runtime and PyTorch in metres."""
@@ -37,7 +37,7 @@ def load_trained(checkpoint: Path) -> tuple[StridedTransformer, LifterState]:
     """The averaged network of a training checkpoint, in eval mode, and the checkpoint.
 
     Raises:
-        DataError: no checkpoint of ours.
+        DataError: the file is not a checkpoint of ours.
     """
     state = read_lifter(checkpoint)
     network = StridedTransformer(architecture_in(state, checkpoint))
@@ -91,7 +91,7 @@ def round_matrices(network: nn.Module) -> None:
 
 
 def _store_halved(model: onnx.ModelProto) -> None:
-    """Store as float16, with a cast, every large constant that loses nothing by it; its name stays the cast one's."""
+    """Store every large constant that loses nothing by it as float16, with a cast, whose output keeps the name."""
     graph, casts = model.graph, []
     for index, entry in enumerate(graph.initializer):
         values = numpy_helper.to_array(entry)
@@ -109,7 +109,7 @@ def _store_halved(model: onnx.ModelProto) -> None:
 
 
 def _strip_origin(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the machine: for each node the stack of Python files that it came from."""
+    """Remove traces of the machine: for each node, the exporter stores the stack of Python files that it came from."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         part.ClearField("doc_string")
@@ -139,7 +139,7 @@ def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[n
     """Export to ``path`` and keep the file only if it has parity on these windows; returns what ``parity`` measured.
 
     Raises:
-        ModelError: it has none; a file that was there before stays.
+        ModelError: it has no parity; a file that was there before stays.
     """
 
     def write(temporary: Path) -> Parity:
@@ -150,7 +150,7 @@ def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[n
 
 
 class _Joined(nn.Module):
-    """A refine module with both poses in one input [N, J, 6]."""
+    """A refine module that takes both poses as one input [N, J, 6]."""
 
     def __init__(self, refine: Refine) -> None:
         super().__init__()

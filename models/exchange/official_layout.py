@@ -1,4 +1,4 @@
-"""The published layout of the Strided Transformer's state dictionaries, and how their numbers land in our modules.
+"""The published layout of the Strided Transformer's state dictionaries, and the way of their numbers into our modules.
 
 The published code (github.com/Vegetebird/StridedTransformer-Pose3D, MIT) stores two kinds of files, both plain state
 dictionaries: ``no_refine_*.pth``, the network (keys ``encoder.*``, ``Transformer.*``, ``Transformer_reduce.*``,
@@ -30,7 +30,7 @@ _POSITION = "Transformer.pos_embedding"
 _STRIDED_POSITION = "Transformer_reduce.model.pos_embedding_"
 _MOST_STRIDED_LAYERS = 3  # the published encoder has three position embeddings, used by its first three layers
 
-# our name of a part of a layer <- the published one
+# our name of a part of a layer <- the published name
 _LAYER = {
     "attention_norm.weight": "sublayer.0.norm.a_2",
     "attention_norm.bias": "sublayer.0.norm.b_2",
