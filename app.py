@@ -1,4 +1,4 @@
-"""PoseStride: 3D human motion from one camera. Parse, run a verb, turn errors into one line and an exit code."""
+"""PoseStride: 3D human motion from one camera. The command line: its verbs, its error lines, its exit codes."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _TRAINING_PACKAGES = ("torch", "onnx", "onnxscript", "array_api_compat")
 # Only the module of the verb that is asked for is imported: running needs nothing that training needs.
 _VERBS = {
     "run": ("pipeline.commands.run", "lift a source to 3D: CSV, video, run.json"),
-    "models": ("pipeline.commands.models", "list, verify, export or import models, or write figures into their cards"),
-    "models export": ("models.commands.models_export", "export what was trained to ONNX, with its card"),
-    "models import": ("models.commands.models_import", "take over a published checkpoint, with its card"),
-    "models card": ("models.commands.models_card", "write figures of evaluate into a lifter's card"),
+    "models": ("pipeline.commands.models", "list, verify, export or import models; write figures into their cards"),
+    "models export": ("models.commands.models_export", "export a trained model to ONNX, with its card"),
+    "models import": ("models.commands.models_import", "import a published checkpoint, with its card"),
+    "models card": ("models.commands.models_card", "write the figures of 'evaluate' into a lifter's card"),
     "doctor": ("pipeline.commands.doctor", "check this machine"),
     "bench": ("pipeline.commands.bench", "measure speed and latency on a source"),
     "evaluate": ("models.commands.evaluate", "judge lifters on motion capture, footage, or published protocols"),
@@ -49,7 +49,7 @@ _VERBS = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Usage errors are one line. No abbreviations: they hide typing errors."""
+    """A parser whose usage errors are one line. It takes no abbreviated options: they would hide typing errors."""
 
     def error(self, message: str) -> NoReturn:
         print(f"error: {message} (see 'python {self.prog} --help')", file=sys.stderr)
@@ -60,14 +60,14 @@ class _Parser(argparse.ArgumentParser):
         return [option for action in self._actions for option in action.option_strings]
 
     def widen(self, words: list[str]) -> None:
-        """Let the choice of what the verb does have these words too; other modules do them."""
+        """Add these words to the verb's choices; other modules carry them out."""
         for action in self._actions:
             if action.choices is not None and not action.option_strings:
                 action.choices = [*action.choices, *words]
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Parse the command line; a wrong option's message names the nearest valid one."""
+    """Parse the command line; the message about a wrong option names the nearest valid one."""
     words = _verb_first(sys.argv[1:] if arguments is None else arguments)
     top, verbs = build_parsers(words)
     options, unknown = top.parse_known_args(words)
@@ -80,7 +80,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _verb_first(words: list[str]) -> list[str]:
-    """The words with a verb of two words, as in 'models export', joined into one."""
+    """The words, with a verb of two words such as 'models export' joined into one."""
     second = next((n for n, word in enumerate(words) if n and not word.startswith("-")), None)
     if second is None or f"{words[0]} {words[second]}" not in _VERBS:
         return words
@@ -88,7 +88,7 @@ def _verb_first(words: list[str]) -> list[str]:
 
 
 def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
-    """The parser of the command line, and those of the verbs; the verb in ``words`` has its options."""
+    """The parser of the command line and the parsers of the verbs; only the verb in ``words`` gets its options."""
     top = _Parser(
         prog="app.py",
         description=_DESCRIPTION,
@@ -99,7 +99,7 @@ def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
     choices = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     verbs: dict[str, _Parser] = {}
     for name, (module, text) in _VERBS.items():
-        if " " in name:  # it is in the help of its first word
+        if " " in name:  # listed in the help of the first word
             verb = choices.add_parser(name, description=text, allow_abbrev=False)
         else:
             verb = choices.add_parser(name, help=text, description=text, allow_abbrev=False)
@@ -112,13 +112,13 @@ def build_parsers(words: list[str]) -> tuple[_Parser, dict[str, _Parser]]:
 
 
 def _add_second_words(name: str, verb: _Parser) -> None:
-    """Show in the help of a verb what else it does, each with options of its own."""
+    """List a verb's second words in its help; each has options of its own."""
     seconds = {other.removeprefix(f"{name} "): text for other, (_, text) in _VERBS.items() if f"{name} " in other}
     if seconds:
         verb.widen(list(seconds))
         verb.formatter_class = argparse.RawDescriptionHelpFormatter
         lines = [f"  {name} {second:8} {text}" for second, text in seconds.items()]
-        verb.epilog = "\n".join(["with options of their own, see their --help:", *lines])
+        verb.epilog = "\n".join(["with options of their own, see the --help of each:", *lines])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         with interrupts():
             return _execute(parse(arguments))
     except ModuleNotFoundError as error:
-        return _lacking(error)
+        return _report_missing_package(error)
     except Interrupt as interrupt:
         remark(str(interrupt))
         return interrupt.exit_code
@@ -150,7 +150,7 @@ def _execute(options: argparse.Namespace) -> int:
         return 2 if isinstance(error, (ConfigError, DataError)) else 1
 
 
-def _lacking(error: ModuleNotFoundError) -> int:
+def _report_missing_package(error: ModuleNotFoundError) -> int:
     """Say which package is missing and how to get it."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "pipeline", "models"):
@@ -163,6 +163,6 @@ def _lacking(error: ModuleNotFoundError) -> int:
 if __name__ == "__main__":
     with deaf():
         exit_code = main()
-        if exit_code > 128:  # what was interrupted may be at work in threads: the interpreter would wait, or abort
+        if exit_code > 128:  # threads may still be at work: the interpreter would wait for them, or abort
             os._exit(exit_code)
     sys.exit(exit_code)

@@ -1,1 +1,1 @@
-"""The networks and all that trains, exports and judges them. PyTorch lives only here."""
+"""The networks, and their training, export and evaluation. PyTorch is used only here."""

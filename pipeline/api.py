@@ -1,4 +1,4 @@
-"""The short ways: a clip to arrays, keypoints to poses. For more, see ``Pipeline`` and ``run_job``."""
+"""The two short functions: a clip to arrays, keypoints to poses. For more, see ``Pipeline`` and ``run_job``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def process(
     """The 3D motion of a clip as arrays; nothing is written.
 
     Args:
-        source: what ``open_source`` takes; of a live source, all frames until it ends.
+        source: name of a source, see ``open_source``; a live source is read until it ends.
         preset: 'fast', 'balanced' or 'accurate'.
         height_m: the person's height; None: bodies of 1.70 m.
         focal_px: the camera's focal length, if known.
-        start_s, end_s: the span, seconds from the beginning.
+        start_s, end_s: span of the clip, in seconds from its beginning.
         device: 'auto', 'cpu', 'cuda', 'cuda:1', 'tensorrt'.
 
     Returns:
@@ -76,7 +76,7 @@ def lift_keypoints(
     focal_px: float | None = None,
     lifter: Lifter | None = None,
 ) -> F32:
-    """Lift the 2D keypoints of one person, found by whatever detector.
+    """Lift the 2D keypoints of one person, from any detector.
 
     Args:
         xy_px: [T, 17, 2], COCO-17 keypoints of consecutive frames: pixels, x right, y down; NaN where missing.

@@ -1,4 +1,4 @@
-"""Names of array types, and arrays that nobody may write into."""
+"""Names of array types, and a function that makes arrays read-only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ Bools = NDArray[np.bool_]
 
 
 def read_only(*arrays: NDArray[Any]) -> None:
-    """Refuse to write into these arrays from now on: they are part of a value that others hold too."""
+    """Make these arrays read-only: they belong to a value that several places share."""
     for array in arrays:
         array.setflags(write=False)

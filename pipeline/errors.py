@@ -1,4 +1,4 @@
-"""The error family.
+"""The errors of PoseStride.
 
 Every error that PoseStride raises on purpose derives from ``PoseStrideError``. Its message says what was asked, what
 was found and what to do, in one line. Messages of the library speak of fields and values; the command line puts its
@@ -72,7 +72,7 @@ def sentence(name: str, value: object, why: str) -> str:
 
 
 def unknown(field: str, value: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that is not among those that are known; it tells the nearest one."""
+    """The error for an unknown name; its message gives the nearest known one."""
     return ConfigError(field, value, f"is not known; {nearest(value, known)}there are: {', '.join(known) or 'none'}")
 
 

@@ -1,6 +1,6 @@
 """A job: one source into one folder. The command line, the Python interface, benchmarks and viewers all run this.
 
-Nothing is printed here, and no signal is caught: what happens is told to observers, and in the end by a report.
+Nothing is printed here and no signal is caught: observers are told what happens, and a report sums it up.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ RUN_JSON = "run.json"
 
 
 class Wants(IntEnum):
-    """What an observer wants to be given of each frame; each value includes those before it."""
+    """The part of each frame that an observer asks for; each value includes the ones before it."""
 
     ROWS = 0
     """Settled poses."""
 
     FRAMES = 1
-    """Also the frames with the poses that are shown: of live sources, previews."""
+    """Also each frame with its drawn poses; in a live run these may be previews."""
 
     PICTURES = 2
     """Also composed pictures."""
 
 
 class Observer:
-    """Is told what a job does, in the thread that runs it. Override what you need."""
+    """Base class of observers. A job calls these methods in its own thread; override the ones that you need."""
 
     def begin(self, job: Job) -> Wants:
-        """The source is open, the models are loaded next. Says what is wanted; ``job`` may be kept."""
+        """The source is open, the models are loaded next. Returns what the observer wants; ``job`` may be kept."""
         return Wants.ROWS
 
     def rows(self, rows: Rows) -> None:
-        """Settled poses of the next frame; they are in the files already."""
+        """The settled poses of the next frame, already written to the files."""
 
     def shown(self, shown: Shown, picture: U8 | None) -> None:
-        """A frame with its poses, and the composed picture if somebody wants one."""
+        """A frame with its drawn poses; the composed picture if an observer asked for pictures, else None."""
 
     def idle(self) -> None:
-        """Nothing has come for a moment; called several times per second then."""
+        """Called several times per second while no frame comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Models:
     """Loaded models, which several jobs may use one after the other.
 
     Attributes:
-        detector: is reset before each job.
-        lifter: of the kind (live or not) and quality that the jobs need.
-        quality: its name.
+        detector: reset before each job.
+        lifter: made for live sources or for clips, in the quality below.
+        quality: name of the lifter's quality.
     """
 
     detector: Detector
@@ -86,9 +86,9 @@ def load_models(options: JobOptions, *, live: bool = False, previews: bool = Fal
     """Load the models that a job asks for.
 
     Args:
-        options: of the job.
-        live: whether its source is live.
-        previews: whether previews are shown.
+        options: the job's options.
+        live: whether the job's source is live.
+        previews: whether previews are drawn.
 
     Raises:
         ConfigError: a name or a combination is not valid.
@@ -123,30 +123,30 @@ def run_job(
 
     Args:
         options: what to do.
-        folder: for the results; made if it does not exist. None: a folder in ``out`` that is called like the source.
-        observers: are told what happens.
-        models: loaded before, by ``load_models``; they stay open. None: loaded for this job.
-        source: open already, in place of the one that ``options`` name; it stays open.
+        folder: where the results go; made if it does not exist. None: ``out/NAME``, named after the source.
+        observers: told what happens.
+        models: from ``load_models``; they stay open. None: loaded for this job.
+        source: an open source in place of the one that ``options`` name; it stays open.
 
     Returns:
-        What ``run.json`` in the folder says too.
+        The report, which ``run.json`` in the folder holds too.
 
     Raises:
-        PoseStrideError: what went wrong; finished results are kept.
+        PoseStrideError: the job failed; finished results are kept.
     """
     with Job(options, folder, observers, models=models, source=source) as job:
         return job.run()
 
 
 class Job:
-    """A job in two steps, for those who must act between them: entering opens everything, ``run`` runs it. Once.
+    """A job in two steps, for callers that act between them: entering opens everything, ``run`` runs it, once.
 
     Args:
         options, folder, observers, models, source: as for ``run_job``.
 
     Attributes:
-        folder: of the results.
-        source: open while the job is.
+        folder: where the results go.
+        source: open from entering to leaving.
         models: None until they are loaded.
         statistics: counts and times so far.
     """
@@ -172,7 +172,7 @@ class Job:
         self._interrupted = False
         self._mirrored = False
         self._recordings: Recordings | None = None
-        self._extra: list[str] = []  # names of snapshots
+        self._extra: list[str] = []  # names of the snapshots
         self._files: list[str] = []
 
     def __enter__(self) -> Job:
@@ -194,7 +194,7 @@ class Job:
                 opening.enter_context(self.models.detector)
             drawer = None
             if draws:
-                from pipeline.render.compose import Composer  # matplotlib: only who draws pays for it
+                from pipeline.render.compose import Composer  # imports matplotlib: only jobs that draw pay for it
 
                 drawer = Composer(self.source.info.width_px, self.source.info.height_px)
             self._composer = drawer
@@ -226,16 +226,16 @@ class Job:
         return Paced(source)
 
     def _names(self) -> list[str]:
-        """Names or patterns of the results."""
+        """File names of the results, or patterns."""
         return [*(entry.pattern for entry in self._formats), *([OVERLAY] if self._overlay else []), RUN_JSON]
 
     def run(self) -> Report:
-        """Send the source down the road, into the folder.
+        """Process the whole source and write the results.
 
         Raises:
-            PoseStrideError: what went wrong; finished results are kept, and ``run.json`` says so too.
+            PoseStrideError: the job failed; finished results are kept, and ``run.json`` names the error too.
         """
-        if self.options.results.overwrite:  # only now, when all is open; an old run.json must not describe new rows
+        if self.options.results.overwrite:  # only when all is open; an old run.json must not describe new rows
             every = {OVERLAY, *(entry.pattern for entry in FILE_FORMATS)}
             remove_results(self.folder, every - {*self._names()} | {RUN_JSON})
         error: BaseException | None = None
@@ -303,17 +303,17 @@ class Job:
         self.stop()
 
     def toggle_mirror(self) -> None:
-        """Show pictures as a mirror does, or as they are again. Nothing where nothing is drawn."""
+        """Turn the mirrored view on or off. Does nothing in a job that draws nothing."""
         if self._composer is not None:
             self._composer.mirror = not self._composer.mirror
 
     @property
     def recording(self) -> bool:
-        """Whether pictures go into a video now."""
+        """Whether pictures are being written to a video now."""
         return self._recordings is not None and self._recordings.recording
 
     def toggle_recording(self) -> str:
-        """Start a video in a new file, or complete the one that is being written; says which.
+        """Start recording to a new file, or complete the current one; returns a line that says which.
 
         Raises:
             ExportError: the file can't be opened, or nothing is drawn.

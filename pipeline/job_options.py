@@ -1,4 +1,4 @@
-"""What a job is asked to do: one source into one folder. All options are values; none knows the command line."""
+"""The options of a job: one source into one folder. Plain values that do not know the command line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pipeline.smooth.presets import find_preset
 from pipeline.sources import LiveOptions
 
 LOOKAHEADS: dict[str, int | None] = {"low": 0, "balanced": 3, "best": None}
-"""Frames that what is shown live is behind the newest one, by the name of the latency; None: the lifter's whole
-look-ahead."""
+"""How many frames the drawn pose of a live run lies behind the newest one, by name of the latency. None: the lifter's
+whole look-ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A choice between speed and accuracy, of everything that trades one for the other.
+    """One choice between speed and accuracy, for all options that trade one for the other.
 
     Attributes:
         detector: see ``ModelOptions``.
-        window, quality: of clips; None: what is the default there.
-        live_window, live_quality: of live sources, which can't wait for a long window.
+        window, quality: for clips; None: the default of ``pipeline.lift.create``.
+        live_window, live_quality: for live sources, which can't wait for a long window.
         smooth: see ``MotionOptions``.
     """
 
@@ -41,7 +41,7 @@ PRESETS: dict[str, Preset] = {
     "balanced": Preset("default"),
     "accurate": Preset("accurate", window=81, quality="best", live_quality=STANDARD),
 }
-"""By name. Single options override what a preset says."""
+"""Presets by name. Single options override them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class SourceOptions:
 
     Attributes:
         name: as ``pipeline.sources.open_source`` takes it: a file, folder, camera number, address, 'synthetic'.
-        start_s, end_s: the span of a clip, seconds from its beginning.
-        fps: pictures per second of a folder of pictures, or asked of a camera.
-        paced: play a clip at its own speed, like a live source: frames that come too fast are dropped.
+        start_s, end_s: span of a clip, in seconds from its beginning.
+        fps: pictures per second: of a folder of pictures, or requested from a camera.
+        paced: play a clip at its own speed, like a live source; late frames are dropped.
     """
 
     name: str
@@ -67,13 +67,13 @@ class ModelOptions:
     """Which models run, and where.
 
     Attributes:
-        detector: a name of ``pipeline.detect.create.DETECTORS`` or a config; None: that of the preset.
+        detector: a name of ``pipeline.detect.create.DETECTORS`` or a config; None: set by the preset.
         lifter: name of a model in weights/; None: chosen by ``window``.
-        window: frames that the lifter looks at; None: that of the preset.
-        quality: a name of ``pipeline.lift.quality.QUALITIES``; None: that of the preset.
+        window: frames that the lifter looks at; None: set by the preset.
+        quality: a name of ``pipeline.lift.quality.QUALITIES``; None: set by the preset.
         refiner: name of a refine module; it needs ``MotionOptions.focal_px``. None: none.
         device: 'auto', 'cpu', 'cuda', 'cuda:1', 'tensorrt'.
-        threads: CPU threads per model; 0: what suits each.
+        threads: CPU threads per model; 0: chosen for each model.
     """
 
     detector: str | DetectorConfig | None = None
@@ -94,12 +94,12 @@ class MotionOptions:
     """How poses are made from keypoints.
 
     Attributes:
-        height_m: the person's height, to which poses are scaled; None: bodies of 1.70 m.
+        height_m: the person's height, which sets the size of the poses; None: bodies of 1.70 m.
         focal_px: the camera's focal length; None: that of a usual phone or webcam is assumed.
-        smooth: a name of ``pipeline.smooth.presets.PRESETS``; None: that of the preset.
+        smooth: a name of ``pipeline.smooth.presets.PRESETS``; None: set by the preset.
         repair_swaps: repair left/right swaps of the detector.
-        detect_every: the detector sees every so many frames only; the lifter fills the others.
-        latency: live: a name of ``LOOKAHEADS``: how old what is shown may be.
+        detect_every: N: the detector sees every Nth frame only; the lifter fills the others.
+        latency: live sources: a name of ``LOOKAHEADS``, which says how late the drawn pose may be.
     """
 
     height_m: float | None = None
@@ -115,7 +115,7 @@ class MotionOptions:
         self.run_options(self.smooth or "off")
 
     def run_options(self, smooth: str) -> RunOptions:
-        """The same for ``pipeline.run.pipeline.Pipeline``.
+        """These options as ``pipeline.run.pipeline.Pipeline`` takes them.
 
         Raises:
             ConfigError: a value makes no sense.
@@ -132,13 +132,13 @@ class MotionOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResultOptions:
-    """What is written.
+    """The files to write.
 
     Attributes:
         formats: names of ``pipeline.export.formats``.
         wide: tables have one row per frame and person instead of one per joint.
-        video: clips: write overlay.mp4.
-        record: live: write overlay.mp4 from the first frame on.
+        video: for clips: write overlay.mp4.
+        record: for live sources: write overlay.mp4 from the first frame on.
         overwrite: replace results that are already there.
     """
 
@@ -160,11 +160,11 @@ class JobOptions:
 
     Attributes:
         source: where the frames come from.
-        preset: a name of ``PRESETS``: what is not said elsewhere.
+        preset: a name of ``PRESETS``, for everything that the other options leave open.
         models: which models run, and where.
         motion: how poses are made from keypoints.
-        results: what is written.
-        live: what is asked of a camera or stream.
+        results: the files to write.
+        live: settings for a camera or stream.
 
     Raises:
         ConfigError: a value, or a combination of values, makes no sense.
@@ -185,12 +185,12 @@ class JobOptions:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What preset and options come to for a kind of source.
+    """Detector, lifter and smoothing that preset and options result in, for clips or for live sources.
 
     Attributes:
         detector: name or config.
         window, quality: None: the default of ``pipeline.lift.create``.
-        smooth: name of a preset of smoothing.
+        smooth: name of a smoothing preset.
     """
 
     detector: str | DetectorConfig
@@ -200,7 +200,7 @@ class Choice:
 
 
 def choose(options: JobOptions, live: bool) -> Choice:
-    """What preset and options come to.
+    """Combine the preset with the options that override it.
 
     Raises:
         ConfigError: a name is not known.
@@ -209,7 +209,7 @@ def choose(options: JobOptions, live: bool) -> Choice:
         raise unknown("preset", options.preset, PRESETS)
     preset, models = PRESETS[options.preset], options.models
     window = models.window
-    if window is None and models.lifter is None:  # a lifter that is asked for by name has its own
+    if window is None and models.lifter is None:  # a lifter chosen by name has its own window
         window = preset.live_window if live else preset.window
     smooth = preset.smooth if options.motion.smooth is None else options.motion.smooth
     find_preset(smooth)

@@ -1,4 +1,4 @@
-"""The report of a job: what was run, with what, and how it went. ``run.json`` stores it."""
+"""The report of a job: source, options, models, counts and times. ``run.json`` stores it."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """The source as it was.
+    """The source, as it was opened.
 
     Attributes:
         name: for display, without passwords.
         kind: 'video', 'images', 'camera', 'stream', 'synthetic'.
-        live: whether it came at its own pace.
-        width_px, height_px: of its pictures.
-        nominal_fps: frames per second that it states.
-        warnings: what went wrong without stopping it.
-        reconnects: how often it broke and came back.
+        live: whether frames came at their own pace.
+        width_px, height_px: size of its pictures.
+        nominal_fps: the frame rate that it states.
+        warnings: problems that did not stop it.
+        reconnects: how often the connection broke and came back.
     """
 
     name: str
@@ -46,12 +46,12 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What preset and options came to.
+    """Detector, quality and smoothing that preset and options resulted in.
 
     Attributes:
-        detector: its name, or its config.
-        quality: how was lifted.
-        smooth: the smoothing.
+        detector: name or config of the detector.
+        quality: name of the lifter's quality.
+        smooth: name of the smoothing preset.
     """
 
     detector: str
@@ -61,7 +61,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """What the numbers in the files mean."""
+    """Units, axes and joint order of the numbers in the files."""
 
     body_height_m: float = MODEL_STATURE_M
     longest_interpolated_gap_s: float = 0.0
@@ -71,7 +71,10 @@ class Conventions:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """See ``pipeline.run.statistics.Statistics``; ``not_recorded``: pictures that recordings had no time for."""
+    """Counts of frames, pictures and people, see ``pipeline.run.statistics.Statistics``.
+
+    ``not_recorded``: pictures that were left out of recordings, because encoding was too slow.
+    """
 
     frames: int
     frames_with_person: int
@@ -84,7 +87,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """How long a stage took: median per frame, and in all."""
+    """Time that a stage took: median per frame, and total."""
 
     ms_median: float | None
     seconds_total: float
@@ -95,12 +98,12 @@ class Timings:
     """Times of a run.
 
     Attributes:
-        started_unix_s: when it began.
-        wall_s: how long it took.
-        fps: frames per second of that.
+        started_unix_s: when the run began.
+        wall_s: how long the run took.
+        fps: frames per second of ``wall_s``.
         latency_ms_median, latency_ms_p95, screen_ms_median, settled_ms_median: delays of whole frames, see
             ``pipeline.run.statistics.Statistics.meter``; None where there is none.
-        stages: by name.
+        stages: name of a stage -> its time.
     """
 
     started_unix_s: float
@@ -115,20 +118,20 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was run, with what, and how it went.
+    """The report of a job.
 
     Attributes:
         status: 'complete', 'interrupted' (by a signal) or 'failed'.
         error: why it failed; None if it did not.
-        source: as it was.
-        options: as they were given.
-        chosen: what they came to.
-        models: by what they did: 'detector', 'search', 'lifter', 'preview_lifter', 'refiner'.
-        conventions: what the numbers mean.
-        counts: frames and people.
+        source: the source, as it was opened.
+        options: the options, as they were given.
+        chosen: what preset and options resulted in.
+        models: role ('detector', 'search', 'lifter', 'preview_lifter', 'refiner') -> the loaded model.
+        conventions: units, axes and joint order of the files.
+        counts: numbers of frames, pictures and people.
         timings: speed and delays.
         files: names of the results in the folder, this report not among them.
-        versions: of Python and packages.
+        versions: Python's version and those of the packages.
     """
 
     status: Status
@@ -144,7 +147,7 @@ class Report:
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values; addresses in the options without passwords."""
+        """The report as plain values; addresses in the options have no passwords."""
         found: dict[str, Any] = {
             one.name: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
             for one in fields(self)
@@ -161,7 +164,7 @@ class Report:
 
 
 def _public(value: Any) -> Any:
-    """Options as plain values: text without passwords, foreign configs as text."""
+    """Options as plain values: passwords are removed from text, configs from outside become text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {one.name: _public(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, str | Path):
@@ -204,7 +207,7 @@ def counts(statistics: Statistics, not_recorded: int) -> Counts:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, and of the packages that decide about results."""
+    """The versions of Python and of the packages that influence the results."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:

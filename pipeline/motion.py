@@ -1,4 +1,4 @@
-"""The motion of a clip as arrays, person by person: what the Python interface and the reader of results give."""
+"""The motion of a clip as arrays, person by person. The Python interface and the reader of results return it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Track:
         time_s: float64 [N], seconds; strictly increasing.
         xyz_m: float32 [N, 17, 3], Human3.6M-17 joints: metres relative to the pelvis, camera axes (x right, y down, z
             away); NaN where missing.
-        smoothed_m: the same smoothed; equal to ``xyz_m`` where nothing was smoothed.
+        smoothed_m: ``xyz_m`` after smoothing; the same array where smoothing is off.
         score: float32 [N, 17] in 0..1.
         origin: uint8 [N, 17], values of ``pipeline.types.Origin``.
-        settled: bool [N].
+        settled: bool [N], see ``pipeline.types.Pose3D``.
         xy_px: float32 [N, 17, 2], COCO-17 keypoints, pixels of the upright picture; NaN where missing.
-        score_2d, origin_2d: as ``score`` and ``origin``, of the keypoints.
+        score_2d, origin_2d: like ``score`` and ``origin``, for the keypoints.
     """
 
     track_id: int
@@ -54,14 +54,14 @@ class Motion:
     """The motion of all people of a clip.
 
     Attributes:
-        people: by ``track_id``.
+        people: ``track_id`` -> the person's track.
     """
 
     people: dict[int, Track]
 
     @staticmethod
     def of(rows: Iterable[Rows]) -> Motion:
-        """The motion in the rows of a run."""
+        """The motion, from the rows of a run."""
         by_track: dict[int, list[Person]] = {}
         for row in rows:
             for person in row.people:
@@ -69,7 +69,7 @@ class Motion:
         return Motion({track_id: _track(track_id, people) for track_id, people in sorted(by_track.items())})
 
     def rows(self) -> Iterator[Rows]:
-        """The same frame by frame, in order."""
+        """The motion frame by frame, in order."""
         by_frame: dict[int, list[Person]] = {}
         for track in self.people.values():
             for row in range(len(track)):
@@ -79,7 +79,7 @@ class Motion:
             yield Rows(index, people[0].pose3d.time_s, tuple(people))
 
     def __getitem__(self, track_id: int) -> Track:
-        """The person of this number; ``KeyError`` if there is none."""
+        """The person with this number; ``KeyError`` if there is none."""
         return self.people[track_id]
 
     def __len__(self) -> int:

@@ -236,7 +236,7 @@ _H36M_FROM_COCO: dict[str, dict[str, float]] = {
 
 
 def _matrix(target: Skeleton, source: Skeleton, special: dict[str, dict[str, float]]) -> F32:
-    """[targets, sources]; joints that are not special are taken over by name."""
+    """[targets, sources]; joints that are not in ``special`` are copied by name."""
     matrix = np.zeros((len(target), len(source)), np.float32)
     for row, joint in enumerate(target.joints):
         for name, weight in special.get(joint, {joint: 1.0}).items():

@@ -1,4 +1,5 @@
-"""What passes between the rooms, in the order of the road: Frame, Pose2D, Window, Pose3D, Person, Rows, Shown, Drawn.
+"""The values that pass between the rooms, in the order of the road: Frame, Pose2D, Window, Pose3D, Person, Rows, Shown,
+Drawn.
 
 All are frozen dataclasses around numpy arrays, which become read-only when they are put into one. They are compared by
 identity: two poses with equal values are two poses.
@@ -17,7 +18,7 @@ from pipeline.arrays import F32, F64, U8, read_only
 from pipeline.skeletons import COCO_17, H36M_17
 
 Normalisation = Literal["person-view", "image"]
-"""How a lifter expects its keypoints, by the names in model cards: ``pipeline.window.person_view`` or
+"""How a lifter's keypoints are normalised, by the name in its card: ``pipeline.window.person_view`` or
 ``pipeline.window.image_plane``."""
 
 NO_IMAGE: U8 = np.zeros((0, 0, 3), np.uint8)
@@ -39,7 +40,7 @@ class Origin(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
-# Plain numbers and dtypes: numpy asks members of an enumeration, and types, for their attributes again and again.
+# Plain numbers and dtypes: numpy looks up the attributes of enumeration members and types again at each use.
 _MISSING = int(Origin.MISSING)
 _F32, _F64, _U8 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.uint8)
 
@@ -65,7 +66,7 @@ class Frame:
     """One picture of a source.
 
     Attributes:
-        index: number of the frame in its source, from 0, without holes for files.
+        index: number of the frame in its source, from 0; files have no gaps.
         time_s: media time from the container, or the capture clock; strictly increasing in a source.
         image: uint8 [H, W, 3], BGR, upright (rotation metadata is already applied).
     """
@@ -84,7 +85,7 @@ class Pose2D:
     """The keypoints of one person in one frame, COCO-17 order.
 
     Attributes:
-        frame_index, time_s: those of the frame.
+        frame_index, time_s: index and time of the frame.
         track_id: stable number of the person, from 0.
         xy_px: float32 [17, 2], pixels of the upright picture, x right, y down; NaN where missing.
         score: float32 [17] in 0..1; 0 where missing.
@@ -110,7 +111,7 @@ class Pose2D:
 
     @staticmethod
     def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose2D:
-        """The row of a frame in which the person was not found."""
+        """The pose of a frame in which the person was not found."""
         joints = len(COCO_17)
         return Pose2D(
             frame_index,
@@ -135,15 +136,16 @@ class Window:
     Attributes:
         track_id: the person.
         target_index: frame number of the target frame.
-        target_time_s: its time.
+        target_time_s: time of the target frame.
         time_s: float64 [T], times of the window's frames (edge frames repeated where padded).
-        keypoints: float32 [T, 17, 3], Human3.6M-17 order, (x, y, confidence), normalised by the person
+        keypoints: float32 [T, 17, 3], Human3.6M-17 order, (x, y, confidence), normalised
             as the lifter's ``Normalisation`` says; 0, 0, 0 where missing.
         rotation: float32 [3, 3], takes camera axes to the axes of the window's view
             (``x_view = rotation @ x_camera``).
         score: float32 [17], confidence of the target frame's joints.
-        origin: uint8 [17], provenance of the target frame's joints.
-        scale: a keypoint (x, y) is seen along the ray (scale x, scale y, 1) of the view; 0 where that is not known.
+        origin: uint8 [17], ``Origin`` of the target frame's joints.
+        scale: factor from keypoints to rays: (x, y) is seen along the ray (scale x, scale y, 1) of the view; 0 where
+            it is not known.
     """
 
     track_id: int
@@ -196,7 +198,7 @@ class Pose3D:
 
     @staticmethod
     def missing(frame_index: int, time_s: float, track_id: int = 0) -> Pose3D:
-        """The row of a frame for which there is no pose."""
+        """The pose of a frame that could not be lifted."""
         joints = len(H36M_17)
         return Pose3D(
             track_id,
@@ -216,7 +218,7 @@ class Pose3D:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One person in one frame. Somebody who is not seen has missing poses.
+    """One person in one frame. A person who is not seen has missing poses.
 
     Attributes:
         pose2d, pose3d: of this frame and person.
@@ -252,11 +254,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """What the files hold of one frame: settled poses. One for every frame of a clip, in order, never dropped.
+    """The settled poses of one frame, as the files hold them. One for every frame of a clip, in order, never dropped.
 
     Attributes:
-        frame_index, time_s: of the frame.
-        people: those who are known at this time, also those who are not seen in this frame.
+        frame_index, time_s: index and time of the frame.
+        people: everyone known so far, also people who are not seen in this frame.
     """
 
     frame_index: int
@@ -265,10 +267,10 @@ class Rows:
 
 
 class Tier(Enum):
-    """How final the poses are that are shown of a frame."""
+    """Whether the drawn poses of a frame are previews or settled."""
 
     PREVIEW = "preview"
-    """Lifted at once, with a part of the look-ahead or none of it."""
+    """Lifted at once, with only a part of the look-ahead or none of it."""
 
     SETTLED = "settled"
     """Lifted with the whole look-ahead (or when the source ended)."""
@@ -276,12 +278,12 @@ class Tier(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What a screen, film or viewer gets of one frame. Live it may be dropped when drawing or showing is too slow.
+    """One frame for a screen, video or viewer. In a live run it may be dropped when drawing or showing is too slow.
 
     Attributes:
-        frame: with its picture, no larger than it will be drawn.
+        frame: the frame; its picture is no larger than it will be drawn.
         people: those who are seen, or were a moment ago.
-        tier: of the poses.
+        tier: whether the poses are previews or settled.
     """
 
     frame: Frame
@@ -294,7 +296,7 @@ class Drawn:
     """A composed picture.
 
     Attributes:
-        shown: what is drawn.
+        shown: the frame and the poses in it.
         picture: uint8 [H, W, 3], BGR.
     """
 

@@ -49,26 +49,26 @@ what is judged on:
 OPTIONS = (
     Option(
         "--lookaheads",
-        "also judge the full-sequence head at these look-aheads, as in 0,3,13 (those that fit the window)",
+        "also judge the full-sequence head at these look-aheads, as in 0,3,13 (where they fit the window)",
         {"mocap": None, "footage": None},
         metavar="FRAMES",
     ),
     Option(
         "--quality",
-        f"also judge these ways to lift: {_QUALITIES}",
+        f"also judge these qualities: {_QUALITIES}",
         {"mocap": None, "footage": None},
         metavar="NAMES",
     ),
     Option(
         "--known-focal",
-        "lift with the cameras' true focal lengths: motion capture has them, footage where its files hold K",
+        "lift with the cameras' true focal lengths: motion capture has them; footage has them if its files hold K",
         {"mocap": False, "footage": False},
         None,
     ),
     Option("--conditions", "kinds of 2D input", {"mocap": ",".join(CONDITIONS)}, metavar="NAMES"),
-    Option("--cameras", "per clip", {"mocap": CAMERAS}, int, "N"),
+    Option("--cameras", "cameras per clip", {"mocap": CAMERAS}, int, "N"),
     Option("--seconds", "longest part of a clip", {"mocap": SECONDS}, float, "S"),
-    Option("--detector", f"of the keypoints: {', '.join(DETECTORS)}", {"footage": "default"}, metavar="NAME"),
+    Option("--detector", f"2D detector: {', '.join(DETECTORS)}", {"footage": "default"}, metavar="NAME"),
     Option("--focal-px", "the cameras' focal length, if known", {"footage": None}, float, "F"),
     Option(
         "--mediapipe",
@@ -79,19 +79,19 @@ OPTIONS = (
     ),
     Option(
         "--mediapipe-networks",
-        f"of MediaPipe: {', '.join(NETWORKS.values())}",
+        f"MediaPipe's networks: {', '.join(NETWORKS.values())}",
         {"footage": "heavy"},
         metavar="NAMES",
     ),
     Option(
         "--keypoints",
-        "which 2D file, or 'projected': the truth (not given: cpn_ft_h36m_dbb, or gt of HumanEva-I)",
+        "2D file, or 'projected' for the projected truth (not given: cpn_ft_h36m_dbb, or gt for HumanEva-I)",
         {"protocol": None},
         metavar="NAME",
     ),
     Option("--flip", "average with the mirrored input, as published", {"protocol": False}, None),
-    Option("--fraction", "contiguous part of each sequence", {"protocol": 1.0}, float, "SHARE"),
-    Option("--stride", "every how many frames; lowers the frame rate", {"protocol": 1}, int, "N"),
+    Option("--fraction", "use this contiguous share of each sequence", {"protocol": 1.0}, float, "SHARE"),
+    Option("--stride", "use every Nth frame only; lowers the frame rate", {"protocol": 1}, int, "N"),
 )
 
 
@@ -99,7 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``evaluate``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="a lifter of weights/, or the card (.json) of one")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="a lifter in weights/, or the card (.json) of one")
     parser.add_argument("--on", type=Path, required=True, metavar="DATA", help="a file or a folder, see below")
     parser.add_argument("--protocol", choices=_PROTOCOLS, help="judge by a published protocol")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
@@ -110,13 +110,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Judge, print the tables, store the figures.
+    """Judge the models, print the tables, store the figures.
 
-    The JSON file holds the object of the model, or ``{"results": [...]}`` with one object per model where there are
+    The JSON file holds the figures of the model, or ``{"results": [...]}`` with one object per model where there are
     several; MediaPipe counts as one. See ``models/evaluation/figures.py`` and ``models/evaluation/published.py``.
 
     Raises:
-        PoseStrideError: what went wrong.
+        PoseStrideError: a model or the data can't be used, or an option is not valid.
     """
     device = parse_device(options.device)
     if options.threads < 0:
@@ -159,18 +159,18 @@ def _on_data(
     if kind == "footage":
         networks = _networks(own.mediapipe_networks)
         on_views = on_footage(cards, asked, FootageJob(options.on, own.detector, own.focal_px, own.mediapipe, networks))
-        return _told(on_views)
+        return _print_footage(on_views)
     job = MocapJob(options.on, _conditions(own.conditions), own.cameras, own.seconds)
-    return _told_mocap(on_mocap(cards, asked, job))
+    return _print_mocap(on_mocap(cards, asked, job))
 
 
-def _told(results: Sequence[FootageResult]) -> list[dict[str, object]]:
+def _print_footage(results: Sequence[FootageResult]) -> list[dict[str, object]]:
     print(footage_table(results))
     return [result.to_json() for result in results]
 
 
-def _told_mocap(results: Sequence[MocapResult]) -> list[dict[str, object]]:
-    """Also per joint and action with detector-like input (or the first kind there is)."""
+def _print_mocap(results: Sequence[MocapResult]) -> list[dict[str, object]]:
+    """Print the table, then errors per joint and action with detector-like input (or else the first kind)."""
     texts = [mocap_table(results)]
     for result in results:
         found = list(result.conditions)
@@ -192,7 +192,7 @@ def _on_protocol(options: argparse.Namespace, own: argparse.Namespace, device: D
 
 
 def _model_file(text: str) -> Path:
-    """The file of a model that is given by its name in weights/, by its card, or by its path."""
+    """The file of a model, by its name in weights/, its card or its path."""
     path = Path(text)
     return path if path.suffix and path.suffix != ".json" else lifter_card(text).model_path
 
@@ -205,7 +205,7 @@ def _lookaheads(text: str | None) -> list[int]:
 
 
 def _qualities(text: str | None) -> list[str]:
-    """Those that were asked for, without the one that is judged anyway."""
+    """The qualities asked for, without the standard one, which is always judged."""
     names = words_of(text)
     for name in names:
         find_quality(name)

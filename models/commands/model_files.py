@@ -1,4 +1,4 @@
-"""Options and words that the verbs share which write a model: an ONNX file with its card."""
+"""Shared parts of the verbs that write a model: an ONNX file with its card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.runtime.cards import WEIGHTS_DIR
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """Declare where a model is written to."""
+    """Declare where a model is written."""
     parser.add_argument(
         "--weights", type=Path, default=WEIGHTS_DIR, metavar="DIR", help="folder to write to (default: weights/)"
     )
@@ -17,5 +17,5 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def shown(parity: dict[str, float]) -> str:
-    """Parity as a person reads it: the largest difference, over all sizes of batches."""
+    """Parity in words: the largest difference over all batch sizes."""
     return f"differs from PyTorch by {1000 * max(parity.values()):.1e} mm at most"

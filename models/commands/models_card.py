@@ -1,4 +1,4 @@
-"""``models card``: figures of ``evaluate`` into the card of the lifter that they are of."""
+"""``models card``: figures of ``evaluate``, written into the lifter's card."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Write the figures into the card, and list the data that it has figures of.
+    """Write the figures into the card, and list the data sets that it now has figures for.
 
     Raises:
         DataError: a file can't be read, or holds no figures of this card's weights.

@@ -1,4 +1,4 @@
-"""``models export``: what ``train`` made, as an ONNX file with its card."""
+"""``models export``: a trained model as an ONNX file with its card."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Export, and say where to.
+    """Export the model and print its path.
 
     Raises:
-        PoseStrideError: what went wrong.
+        PoseStrideError: the model can't be exported.
     """
     from models.exchange.trained import export_trained
 

@@ -16,10 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Import, and say where to.
+    """Import the model and print its path.
 
     Raises:
-        PoseStrideError: what went wrong.
+        PoseStrideError: the model can't be imported.
     """
     from models.exchange.checkpoints import import_published
 

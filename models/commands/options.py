@@ -1,7 +1,7 @@
-"""Options of verbs that do several kinds of jobs: each is checked against the kind that was asked for.
+"""Options of verbs with several kinds of jobs: each option is checked against the kind at hand.
 
-A verb's help shows its options in groups, by the kinds of jobs in which they do something. One that does nothing in
-the job at hand is an error that says so; what was not given has the default of that kind.
+A verb's help groups its options by the kinds of jobs that they are for. An option that is not for the job at hand is
+an error; one that is not given has the default of that kind.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Option:
     Attributes:
         flag: '--save-every'.
         text: for the help, without the default.
-        defaults: kind of job -> value where it is not given, or ``REQUIRED``; it does nothing in other kinds.
-        convert: from the word on the command line; None: a switch.
+        defaults: kind of job -> default, or ``REQUIRED``; the option is not for other kinds.
+        convert: converts the word on the command line; None: the option is a switch.
         metavar: stands for the value in the help.
         choices: all allowed values, if they can be listed.
     """
@@ -39,11 +39,11 @@ class Option:
 
     @property
     def name(self) -> str:
-        """Of the attribute in the namespace."""
+        """Name of the option's attribute in the namespace."""
         return self.flag.removeprefix("--").replace("-", "_")
 
     def help(self) -> str:
-        """The text with the defaults: one if all kinds agree."""
+        """The text with its defaults, or one default if all kinds agree."""
         shown = {kind: _shown(value) for kind, value in self.defaults.items() if _shown(value)}
         if self.convert is None or not shown:
             return self.text
@@ -53,13 +53,13 @@ class Option:
 
 
 def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], kinds: tuple[str, ...], every: str) -> None:
-    """Declare the options, those of one combination of kinds in a group; not given, all are None.
+    """Declare the options, in groups by their kinds; an option that is not given is None.
 
     Args:
-        parser: of the verb.
-        options: in the order of the help.
+        parser: the verb's parser.
+        options: the options, in the order of the help.
         kinds: all kinds of jobs.
-        every: names all of them, as in 'every stage'.
+        every: words for all kinds, as in 'every stage'.
     """
     groups: dict[tuple[str, ...], argparse._ArgumentGroup] = {}
     for option in options:
@@ -75,16 +75,16 @@ def add_options(parser: argparse.ArgumentParser, options: Iterable[Option], kind
 
 
 def chosen(given: argparse.Namespace, options: Iterable[Option], kind: str, asked: str) -> argparse.Namespace:
-    """The values of the options that do something in this kind of job.
+    """The values of the options for this kind of job.
 
     Args:
-        given: as parsed.
-        options: those that were declared.
-        kind: of the job.
-        asked: how it was asked for, as in '--stage frames'.
+        given: the parsed options.
+        options: the declared options.
+        kind: kind of the job.
+        asked: the words that chose it, as in '--stage frames'.
 
     Raises:
-        ConfigError: an option that does nothing was given, or one that is needed was not.
+        ConfigError: an option for other kinds was given, or a required one was not.
     """
     values = argparse.Namespace()
     for option in options:
@@ -109,7 +109,7 @@ def known_names(flag: str, text: str, known: Collection[str]) -> list[str]:
     """The words of a list, all of them known.
 
     Raises:
-        ConfigError: one is not known, or there are none; the message names the nearest one and all others.
+        ConfigError: a word is not known, or there are none; the message gives the nearest known word and all others.
     """
     names = words_of(text)
     for name in names:

@@ -1,4 +1,4 @@
-"""``train``: a lifter by single frames, then by windows; a refine module; the comparison of the network's parts."""
+"""``train``: a lifter, on single frames and then on windows; a refine module; a comparison of networks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ STAGES = ("frames", "windows", "refine", "ablation")
 
 _EPILOG = """\
 stages, in the order of a curriculum:
-  frames    single frames: the part of a lifter that works on each frame alone
-  windows   a lifter, begun with --start-from RUN/checkpoint.pt of frames or of another length
-  refine    the module for cameras of known focal length, for the lifter --start-from
-  ablation  the plain network beside strided attention and the frame-weighted loss, over some seeds
+  frames    on single frames: the part of a lifter that works on each frame alone
+  windows   a lifter on windows, with --start-from the checkpoint of 'frames' or of another window length
+  refine    the refine module for cameras of known focal length, for the lifter of --start-from
+  ablation  the plain network against strided attention and the frame-weighted loss, over several seeds
 
-An existing run in --out is continued. On a GPU, batches are made there too. By several processes (windows only):
+An existing run in --out is continued. With a GPU, batches are made on it too. Several processes (windows only):
   torchrun --nproc-per-node 2 app.py train --data DIR --out RUN"""
 
 _RECIPES = {"frames": FRAMES, "windows": WINDOWS, "refine": REFINE}
 _BUDGET: Mapping[str, object] = {"steps": 4000, "batch": 512, "width": 128, "hidden": 256}
-"""Of each training of the ablation."""
+"""Settings of each training of the ablation."""
 
 
-def _of(field: str, *stages: str, **more: object) -> dict[str, object]:
-    """Defaults of a field of the recipes, by stage."""
+def _recipe_defaults(field: str, *stages: str, **more: object) -> dict[str, object]:
+    """Stage -> default of this field, from the stage's recipe."""
     return {stage: getattr(_RECIPES[stage], field) for stage in stages} | more
 
 
@@ -41,13 +41,17 @@ _LIFTERS = ("frames", "windows")
 _TRAININGS = (*_LIFTERS, "refine")
 
 OPTIONS = (
-    Option("--steps", "optimiser steps", _of("steps", *_TRAININGS, ablation=_BUDGET["steps"]), int, "N"),
+    Option("--steps", "optimiser steps", _recipe_defaults("steps", *_TRAININGS, ablation=_BUDGET["steps"]), int, "N"),
     Option(
-        "--batch", "windows (single frames) per step", _of("batch", *_TRAININGS, ablation=_BUDGET["batch"]), int, "N"
+        "--batch",
+        "windows (single frames) per step",
+        _recipe_defaults("batch", *_TRAININGS, ablation=_BUDGET["batch"]),
+        int,
+        "N",
     ),
     Option(
         "--save-every",
-        "seconds between states and log entries",
+        "seconds between saved states, and between log entries",
         {"frames": 60.0, "windows": 180.0, "refine": 600.0, "ablation": 60.0},
         float,
         "S",
@@ -55,19 +59,33 @@ OPTIONS = (
     Option("--threads", "CPU threads of PyTorch; 0: its default", dict.fromkeys(STAGES, 0), int, "N"),
     Option(
         "--hidden",
-        "width of the hidden layers (lifters: four times the channels), or of the module's",
+        "width of the hidden layers (not given: four times the channels), or of the module's hidden layer",
         {"frames": None, "windows": None, "refine": REFINE.hidden, "ablation": _BUDGET["hidden"]},
         int,
         "N",
     ),
-    Option("--lr", "learning rate of AdamW, or of the module", _of("lr", *_TRAININGS), float, "RATE"),
-    Option("--seed", "of data and initial weights", _of("seed", *_TRAININGS), int, "N"),
-    Option("--minutes", "length of the run in time, in place of --steps", _of("minutes", *_TRAININGS), float, "M"),
-    Option("--as-captured", "share of windows with unchanged motion", _of("as_captured", *_TRAININGS), float, "SHARE"),
-    Option("--lower-body", "share of windows without legs", _of("lower_body", *_TRAININGS), float, "SHARE"),
+    Option("--lr", "learning rate of AdamW, or of the module", _recipe_defaults("lr", *_TRAININGS), float, "RATE"),
+    Option("--seed", "seed of data and initial weights", _recipe_defaults("seed", *_TRAININGS), int, "N"),
+    Option(
+        "--minutes",
+        "length of the run in time, in place of --steps",
+        _recipe_defaults("minutes", *_TRAININGS),
+        float,
+        "M",
+    ),
+    Option(
+        "--as-captured",
+        "share of windows with unchanged motion",
+        _recipe_defaults("as_captured", *_TRAININGS),
+        float,
+        "SHARE",
+    ),
+    Option(
+        "--lower-body", "share of windows without legs", _recipe_defaults("lower_body", *_TRAININGS), float, "SHARE"
+    ),
     Option(
         "--start-from",
-        "begin with the weights of this checkpoint (.pt) or exported lifter (.onnx)",
+        "start from the weights of this checkpoint (.pt) or exported lifter (.onnx)",
         {"frames": None, "windows": None, "refine": REQUIRED},
         Path,
         "FILE",
@@ -77,7 +95,7 @@ OPTIONS = (
     Option("--heads", "attention heads", dict.fromkeys(_LIFTERS, 8), int, "N"),
     Option(
         "--attention",
-        "of both encoders",
+        "attention of both encoders",
         dict.fromkeys(_LIFTERS, "strided"),
         metavar="KIND",
         choices=("full", "strided"),
@@ -88,16 +106,28 @@ OPTIONS = (
         dict.fromkeys(_LIFTERS),
         metavar="N,N,...",
     ),
-    Option("--muon-lr", "learning rate of Muon", _of("muon_lr", *_LIFTERS), float, "RATE"),
-    Option("--decay", "share of the run in which the learning rates fall", _of("decay", *_LIFTERS), float, "SHARE"),
-    Option("--every", "look at every n-th frame only", _of("every", "windows"), int, "N"),
+    Option("--muon-lr", "learning rate of Muon", _recipe_defaults("muon_lr", *_LIFTERS), float, "RATE"),
+    Option(
+        "--decay",
+        "share of the run in which the learning rates fall",
+        _recipe_defaults("decay", *_LIFTERS),
+        float,
+        "SHARE",
+    ),
+    Option("--every", "use every Nth frame only", _recipe_defaults("every", "windows"), int, "N"),
     Option("--target", "index of the target frame (not given: the centre)", {"windows": None}, int, "FRAME"),
-    Option("--velocity", "weight of the velocity term of the loss", _of("velocity", "windows"), float, "WEIGHT"),
-    Option("--plain-sequence-loss", "without the frame weights alpha_t", {"windows": False}, None),
+    Option(
+        "--velocity",
+        "weight of the velocity term of the loss",
+        _recipe_defaults("velocity", "windows"),
+        float,
+        "WEIGHT",
+    ),
+    Option("--plain-sequence-loss", "sequence loss without the frame weights alpha_t", {"windows": False}, None),
     Option("--compile", "torch.compile: slow start, faster steps", {"windows": False}, None),
     Option("--network-lr", "train the lifter too, at this rate (published: 1e-5)", {"refine": 0.0}, float, "RATE"),
-    Option("--dropout", "after the module's hidden layer", _of("dropout", "refine"), float, "SHARE"),
-    Option("--known", "share of cameras of known focal length", _of("known", "refine"), float, "SHARE"),
+    Option("--dropout", "dropout in the module", _recipe_defaults("dropout", "refine"), float, "SHARE"),
+    Option("--known", "share of cameras of known focal length", _recipe_defaults("known", "refine"), float, "SHARE"),
     Option("--seeds", "trainings of each network", {"ablation": 3}, int, "N"),
     Option("--at-once", "trainings that run side by side", {"ablation": 1}, int, "N"),
 )
@@ -114,14 +144,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Train.
+    """Train the stage.
 
     Raises:
-        ConfigError: an option does nothing in this stage or is not valid, or the data are not there.
-        ModelError: the lifter to start from can't be used.
+        PoseStrideError: an option is not valid or not for this stage, or the data or the first weights can't be used.
     """
     own = chosen(options, OPTIONS, options.stage, f"--stage {options.stage}")
-    _check(options, own)
+    _check_options(options, own)
     if options.stage == "ablation":
         _compare(options, own)
     else:
@@ -129,7 +158,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace, own: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace, own: argparse.Namespace) -> None:
     for name in ("train.npz", "val.npz"):
         if not (options.data / name).is_file():
             raise ConfigError("--data", options.data, f"has no {name}; see models/data/mocap.py for the layout")

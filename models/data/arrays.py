@@ -1,10 +1,10 @@
-"""One code for NumPy and PyTorch: training data are made where the network is trained.
+"""One code for NumPy and PyTorch, so that training data can be made on the device that trains.
 
 The functions of this package take arrays of either kind, ask ``namespace`` for the functions of the array API standard
 that go with them, and draw from a ``Random``: a ``numpy.random.Generator``, or a ``TorchRandom``
 (``models/data/torch_random.py``), which has the few methods of it that are used here. On a GPU a batch then never
-leaves its memory, and the processor, which would make fewer windows than the GPU can take, is free. NumPy remains the
-reference, and what evaluation runs on: PyTorch is imported only where tensors are met.
+leaves its memory, and the CPU, which could not make windows fast enough, is free. NumPy remains the reference, and
+evaluation uses it: PyTorch is imported only for tensors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = Any
-"""A NumPy array or a PyTorch tensor; which one, and on which device, is decided by the ``WindowSampler``."""
+"""A NumPy array or a PyTorch tensor; the ``WindowSampler`` decides which one, and on which device."""
 
 
 class Random(Protocol):

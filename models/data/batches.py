@@ -24,7 +24,7 @@ class Batch:
         keypoints: float32 [B, T, 17, 3], normalised (x, y, confidence), Human3.6M order.
         truth_m: float32 [B, T, 17, 3], metres, relative to the pelvis, axes of the window's view.
         rotation: float32 [B, 3, 3], camera axes to view axes.
-        scale: float32 [B], of ``view_of_person``: a keypoint (x, y) is seen along the ray (scale x, scale y, 1).
+        scale: float32 [B], factor from keypoints to rays, see ``view_of_person``.
     """
 
     keypoints: Array
@@ -44,7 +44,7 @@ def make_batch(
     """One batch of varied, projected, disturbed windows.
 
     Args:
-        sampler, rng, batch, recipe: where windows come from, all choices, windows, what is done to keypoints.
+        sampler, rng, batch, recipe: source of the windows, random numbers, number of windows, keypoint noise.
         as_captured: as for ``models.data.bodies.vary``.
         known: share of the cameras whose focal length is known, within a few percent; it is assumed for the others.
     """
@@ -52,20 +52,20 @@ def make_batch(
     view = random_views(vary(motion, rng, as_captured), rate_hz, rng)
     is_known = rng.random(batch) < known
     xp = namespace(motion)
-    # Nobody knows a focal length exactly.
+    # No focal length is known exactly.
     about = view.focal_px * xp.exp(rng.normal(0, 0.05, batch))
     assumed = xp.where(is_known, about, ASSUMED_FOCAL * xp.max(view.size_px, axis=1))
     return observe(view, float32(assumed), rate_hz, rng, recipe)
 
 
 def observe(view: View, focal_px: Array, rate_hz: Array, rng: Random, recipe: NoiseRecipe) -> Batch:
-    """Windows as the pipeline would build them from a detector's keypoints in this view.
+    """Windows as the pipeline would make them from a detector's keypoints in this view.
 
     Args:
         view: points in the layout of motion capture files.
         focal_px: float32 [B], the focal length that the pipeline believes in.
         rate_hz: float32 [B].
-        rng, recipe: of the keypoint noise.
+        rng, recipe: random numbers and recipe of the keypoint noise.
     """
     xp, joints = namespace(view.xy_px), like(view.xy_px, COCO_OF_MOCAP)
     coco, inside = view.xy_px[:, :, joints], view.inside[:, :, joints]
@@ -78,7 +78,8 @@ def observe(view: View, focal_px: Array, rate_hz: Array, rng: Random, recipe: No
 
 
 def normalised(xy_px: Array, confidence: Array, focal_px: Array, centre_px: Array) -> tuple[Array, Array, Array]:
-    """Human3.6M keypoints in pixels to the lifter's input [B, T, 17, 3], rotations and scales of the views."""
+    """Human3.6M keypoints in pixels to the lifter's input [B, T, 17, 3], the views' rotations and their factors from
+    keypoints to rays."""
     xp = namespace(xy_px)
     xy, rotation, scale = view_of_person(xy_px, confidence > 0, focal_px, centre_px, xp)
     return xp.concat([xy, confidence[..., None]], axis=-1), rotation, scale

@@ -1,6 +1,6 @@
 """New motion from captured motion: mirror, crossover, limb lengths, bent joints, sitting, leaning, lying.
 
-The captured people are few and mostly upright, and poses outside of that are what a lifter gets wrong. After Li et
+The captured people are few and mostly upright, and a lifter is worst at other poses. After Li et
 al., "Cascaded Deep Monocular 3D Human Pose Estimation with Evolutionary Training Data" (CVPR 2020): crossover puts
 body parts of one window on the body of another, mutation turns limbs smoothly. Everything works on whole batches
 [B, T, 26, 3] in metres, Y up, so that one CPU core keeps up with training; and on arrays of either kind, see
@@ -60,7 +60,7 @@ def vary(points_m: Array, rng: Random, as_captured: float = AS_CAPTURED) -> Arra
     Args:
         points_m: float32 [B, T, 26, 3], metres, Y up.
         rng: source of all choices.
-        as_captured: share of the windows whose motion stays what it was, but for mirror, limb lengths and yaw: most
+        as_captured: share of the windows whose motion is not changed, except by mirror, limb lengths and yaw: most
             people move like the captured ones, so the network should see them undistorted too.
 
     Returns:

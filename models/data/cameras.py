@@ -51,7 +51,7 @@ def random_views(points_m: Array, rate_hz: Array, rng: Random) -> View:
     distance = xp.where(near, 0.8 * (2 / 0.8) ** where, 2 * (12 / 2) ** where)
     pitch, roll = (math.pi / 180) * rng.normal(8, 18, batch), (math.pi / 180) * rng.normal(0, 8, batch)
     axes = float32(_camera_axes(pitch, roll))
-    # Where the pelvis is seen: near the middle mostly; nearer people fill the picture, their pelvis lies low.
+    # Place of the pelvis in the picture: mostly near the middle; people close by fill the picture, their pelvis is low.
     place = rng.normal(0, 0.16, (batch, 2)).clip(-0.45, 0.45)
     place[:, 1] += xp.where(near, rng.uniform(0.1, 0.6, batch), 0.0)
     ray = xp.concat([place * size / focal[:, None], xp.ones_like(place[:, :1])], axis=1)

@@ -1,4 +1,4 @@
-"""Keypoints as a detector would give them: errors, confidences, swaps and drop-outs.
+"""Keypoint noise like a detector's: errors, confidences, swaps and drop-outs.
 
 The sizes are those measured for MoveNet Thunder against triangulated joints, in percent of body height (bias per
 clip, standard deviation per frame); heavier tails on wrists and ankles.
@@ -23,10 +23,10 @@ _HIPS = (11, 12)
 
 @dataclass(frozen=True)
 class NoiseRecipe:
-    """How often and how much; probabilities are per window.
+    """Sizes and probabilities of the noise; probabilities are per window.
 
     Attributes:
-        scale: multiplies all errors; its spread between windows is log-normal with ``scale_sigma``.
+        scale: factor on all errors; its spread between windows is log-normal with ``scale_sigma``.
         swap, joint_dropout, lower_body, frame_dropout, sparse: probabilities of left/right swap bursts, of joints
             missing for 3-30 frames, of a window without legs, of missing frames in a row, and of a detector that
             sees every second to fifth frame only.

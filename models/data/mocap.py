@@ -1,4 +1,4 @@
-"""Motion capture files (26 points, see the layout below) and sampling of windows from them.
+"""Motion capture files of 26 points, and the sampling of windows from them.
 
 Layout of a file (``numpy.load``, no pickles): ``points`` int16 [sum of T, 26, 3] millimetres, Y up, right-handed, a
 person facing +z has the left side at +x; ``starts`` int64 [N + 1]; ``fps`` float32 [N]; ``names``, ``subjects``,
@@ -105,7 +105,7 @@ RATES_HZ = (15.0, 60.0)
 """Lowest and highest frame rate that lifters are trained on."""
 
 COMMON_RATES_HZ = (24.0, 25.0, 30.0, 30.0, 50.0, 60.0)
-"""Those of cameras."""
+"""Usual frame rates of cameras."""
 
 
 def every_nth_frame(
@@ -155,7 +155,7 @@ class WindowSampler:
             return torch.as_tensor(values, device=device)
 
         self._points, self._starts, self._fps = put(mocap.points), put(mocap.starts), put(mocap.fps)
-        # Tensors are float32 throughout, as GPUs like it; NumPy's random numbers are float64.
+        # Tensors are float32 throughout, which suits GPUs; NumPy's random numbers are float64.
         real = np.float64 if device is None else np.float32
         self._cumulative = put(np.cumsum(weight / weight.sum()).astype(real))
         self._common, self._last = put(np.array(common_rates_hz, real)), put(frames - 1)

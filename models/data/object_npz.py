@@ -1,4 +1,4 @@
-"""Reading ``.npz`` files whose members are pickled dictionaries, without letting them run code.
+"""Safe reading of ``.npz`` files whose members are pickled dictionaries: they can't run code.
 
 The pose files of VideoPose3D store nested dictionaries of arrays, which NumPy can only pickle. ``numpy.load`` with
 ``allow_pickle=True`` runs whatever a pickle asks for, so a file from a stranger could do anything. Here only the few
@@ -36,7 +36,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_objects(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """The members ``names`` of a ``.npz`` file; pickled objects come back as what they hold.
+    """The members ``names`` of a ``.npz`` file; a pickled object comes back as the dictionary in it.
 
     Raises:
         DataError: the file is missing, damaged, lacks a member, or holds more than arrays, numbers and containers.

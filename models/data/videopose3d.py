@@ -80,7 +80,7 @@ class Layout:
         name: for messages.
         skeleton: of the sequences.
         points: how many points the 3D file has.
-        kept: those of them that are the skeleton's joints, in its order.
+        kept: indices of the points that are the skeleton's joints, in its order.
         rate_hz: frames per second.
         cameras: subject, without the part that it belongs to -> its cameras, in the order of the 2D files.
     """
@@ -96,7 +96,7 @@ class Layout:
         """Check names that were asked for.
 
         Raises:
-            ConfigError: one is not known; the message lists those that are.
+            DataError: a name is not known; the message lists the known ones.
         """
         for name in wanted:
             if name not in known:
@@ -121,7 +121,7 @@ class Layout:
             fraction, stride: see ``part_of``.
 
         Raises:
-            ConfigError: a file can't be read, has another layout, or lacks something that was asked for.
+            DataError: a file can't be read, has another layout, or lacks something that was asked for.
         """
         positions = read_positions(data_3d)
         keypoints = None if data_2d is None else read_keypoints(data_2d)
@@ -237,7 +237,7 @@ def _checked(path: Path, subject: str, action: str, points: Any, joints: int) ->
     """The points of a 3D file as float32 [T, joints, 3].
 
     Raises:
-        ConfigError: another shape, no frames, or values that are not finite.
+        DataError: the shape is wrong, there are no frames, or a value is not finite.
     """
     array = np.asarray(points)
     if array.ndim != 3 or array.shape[1:] != (joints, 3) or not len(array) or array.dtype.kind != "f":
@@ -250,13 +250,13 @@ def _checked(path: Path, subject: str, action: str, points: Any, joints: int) ->
 
 
 def part_of(sequence: CameraSequence, fraction: float = 1.0, stride: int = 1) -> CameraSequence:
-    """A smaller part of a sequence, chosen as the published code does.
+    """A part of a sequence, chosen as in the published code.
 
     Args:
         sequence: the whole.
-        fraction: of the frames, one contiguous piece; its place is drawn from a hash of the sequence's length, so
+        fraction: share of the frames, one contiguous piece; its place is drawn from a hash of the sequence's length, so
             every run takes the same. The frame rate stays.
-        stride: every how many frames to keep; the frame rate falls by this factor, for input and truth alike.
+        stride: n where every n-th frame is kept; the frame rate falls by this factor, for input and truth alike.
 
     Raises:
         ConfigError: not a fraction in (0, 1] or not a stride of at least 1.

@@ -1,1 +1,1 @@
-"""Judging finished lifters: on motion capture through virtual cameras, and on footage with triangulated truth."""
+"""The evaluation of finished lifters: on motion capture, on footage with true joints, by published protocols."""

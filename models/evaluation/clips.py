@@ -1,8 +1,8 @@
-"""Motion capture clips as fixed virtual cameras see them: what mocap evaluation is run on.
+"""Motion capture clips as fixed virtual cameras see them, for evaluation.
 
-Everything is decided by the clip's name and the camera's number, so that the same file is always seen in the same way,
-whatever else is in it. The cameras come from the distribution of the training (``models/data/cameras.py``); of several
-candidates those are taken that keep the whole person in the picture for nearly all of the clip.
+Everything random follows from the clip's name and the camera's number, so a clip is always seen in the same way,
+whatever else its file holds. The cameras come from the distribution of the training (``models/data/cameras.py``); of
+several candidates, one is taken that keeps the whole person in the picture for nearly all of the clip.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RATE_HZ = 30.0
 """Frame rate that all clips are shown at."""
 
 SECONDS = 3.0
-"""Longest part of a clip that is used: long takes of one person must not outweigh everything else."""
+"""Longest part of a clip that is used, so that long takes of one person do not outweigh all others."""
 
 CAMERAS = 2
 """Cameras per clip."""
@@ -41,10 +41,10 @@ class SeenClip:
     """A clip seen by one camera, at ``RATE_HZ``.
 
     Attributes:
-        name, subject, action: of the clip.
-        seed: numbers from which everything random about this clip and camera is drawn.
+        name, subject, action: the clip's labels.
+        seed: seed of everything random about this clip and camera.
         size_px: width and height of the picture.
-        focal_px: of the camera.
+        focal_px: focal length of the camera.
         body_px: how long the body is in the picture.
         xy_px: float32 [T, 17, 2], true COCO-17 keypoints.
         inside: bool [T, 17], within the picture.
@@ -73,7 +73,7 @@ def seen_clips(mocap: Mocap, cameras: int = CAMERAS, seconds: float = SECONDS) -
         points *= MODEL_STATURE_M / stature_m(points).mean()
         points -= points[len(points) // 2, 0]
         for camera in range(cameras):
-            yield _see(mocap, index, points, (*seed, camera))
+            yield _see_clip(mocap, index, points, (*seed, camera))
 
 
 def _resampled(mocap: Mocap, index: int, seconds: float, rng: np.random.Generator) -> F32:
@@ -90,7 +90,7 @@ def _resampled(mocap: Mocap, index: int, seconds: float, rng: np.random.Generato
     return resampled
 
 
-def _see(mocap: Mocap, index: int, points: F32, seed: tuple[int, ...]) -> SeenClip:
+def _see_clip(mocap: Mocap, index: int, points: F32, seed: tuple[int, ...]) -> SeenClip:
     rng = np.random.default_rng(seed)
     turned = _any_yaw(np.repeat(points[None], _CANDIDATES, 0), rng)
     view = random_views(turned, np.full(_CANDIDATES, RATE_HZ, np.float32), rng)

@@ -1,9 +1,9 @@
-"""Judge finished lifters, one row of figures per model, through the pipeline's windows and ONNX Runtime.
+"""The evaluation of finished lifters, through the pipeline's windows and ONNX Runtime; one row of figures per model.
 
 On a motion capture file (layout in ``models/data/mocap.py``): held-out people seen by fixed virtual cameras, with clean
 and with disturbed keypoints. On a folder of footage with triangulated joints (layout in
-``models/evaluation/on_footage.py``): the whole pipeline, detector and lifter, and MediaPipe Pose beside it where it is
-asked for. PyTorch is not needed.
+``models/evaluation/on_footage.py``): the whole pipeline, detector and lifter, and on request MediaPipe Pose beside
+it. PyTorch is not needed.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ ALTERNATIVES_CONDITION = "detector_like"
 
 @dataclass(frozen=True)
 class Asked:
-    """Ways to get poses that are judged of each model, and how it is loaded.
+    """The ways of getting poses to judge for each model, and how the model is loaded.
 
     Attributes:
-        lookaheads: of the full-sequence head, in frames; those that do not fit a window are left out.
+        lookaheads: look-aheads of the full-sequence head, in frames; those that do not fit a window are left out.
         qualities: names of ways to lift, besides the standard one.
-        device, threads: of the models.
-        refiner: what corrects the poses.
+        device, threads: where the models run.
+        refiner: module that refines the poses; None: none.
         known_focal: whether the lifters are told the cameras' true focal lengths.
     """
 
@@ -69,11 +69,11 @@ class Asked:
     known_focal: bool = False
 
     def network(self, card: LifterCard) -> OnnxNetwork:
-        """A model, loaded."""
+        """The loaded network of a model."""
         return OnnxNetwork(card, self.device, self.threads)
 
     def lifter(self, network: OnnxNetwork, quality: str = STANDARD) -> Lifter:
-        """A model, lifting in one of the ways."""
+        """A lifter of this quality on a network."""
         return lifter_on(network, quality, self.refiner)
 
     def heads(self, network: OnnxNetwork) -> list[SequenceHead]:
@@ -82,7 +82,7 @@ class Asked:
         return [SequenceHead(lifter, at) for at in self.lookaheads if at < network.card.window]
 
     def lens(self) -> LensFields:
-        """The cameras, as far as they are known."""
+        """Whether focal lengths are known, and the refine module, for reports."""
         lens: LensFields = {"known_focal": True} if self.known_focal else {}
         if self.refiner is not None:
             lens["refined_by"] = {"name": self.refiner.card.name, "sha256": self.refiner.card.sha256}
@@ -111,10 +111,10 @@ class FootageJob:
     """Footage to judge on.
 
     Attributes:
-        folder: the footage.
+        folder: folder of the footage.
         detector: name of the detector of the lifters' keypoints.
-        focal_px: of all cameras, if it is known.
-        mediapipe: an interpreter that has mediapipe, to judge it too.
+        focal_px: focal length of all cameras, if known.
+        mediapipe: an interpreter with mediapipe, to judge that too; None: don't.
         complexities: MediaPipe's networks, see ``NETWORKS``.
     """
 
@@ -129,7 +129,7 @@ def lifter_card(text: str) -> LifterCard:
     """The card of a lifter by name, or by the path of its card.
 
     Raises:
-        ModelError: there is none, or it is not a lifter's.
+        ModelError: there is no such card, or it is not a lifter's.
     """
     path = Path(text)
     if path.suffix not in (".json", ".onnx"):
@@ -144,7 +144,8 @@ def on_mocap(cards: Sequence[LifterCard], asked: Asked, job: MocapJob) -> list[M
     """Judge lifters on motion capture.
 
     Raises:
-        ConfigError: the file can't be read, or has no clip that is long enough; or a number is out of range.
+        ConfigError: a number is out of range.
+        DataError: the file can't be read, or has no clip that is long enough.
     """
     if job.cameras < 1 or not job.seconds * RATE_HZ >= 3:
         raise ConfigError(
@@ -170,7 +171,7 @@ def on_mocap(cards: Sequence[LifterCard], asked: Asked, job: MocapJob) -> list[M
 def _on_clips(
     card: LifterCard, asked: Asked, clips: Sequence[SeenClip], data: str, protocol: MocapProtocol
 ) -> MocapResult:
-    """The conditions of one model; with detector-like input also look-aheads of its sequence head, and qualities."""
+    """The figures of one model: all conditions; with detector-like input also other look-aheads and qualities."""
     network = asked.network(card)
     heads = asked.heads(network)
     frames = sum(len(clip.truth_m) for clip in clips)
@@ -187,19 +188,19 @@ def _on_clips(
             before = network.passes
             found = figures(asked.lifter(network, name))
             alternatives.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), found))
-    return MocapResult(_fields(card), data, protocol, conditions, alternatives)
+    return MocapResult(_model_fields(card), data, protocol, conditions, alternatives)
 
 
 def on_footage(cards: Sequence[LifterCard], asked: Asked, job: FootageJob) -> list[FootageResult]:
-    """Judge lifters, and MediaPipe if it is asked for, on footage.
+    """Judge lifters on footage, and MediaPipe if asked for.
 
     Raises:
-        PoseStrideError: the footage can't be read, lacks what is asked of it, or MediaPipe failed.
+        PoseStrideError: the footage can't be read or lacks intrinsics that are needed, or MediaPipe failed.
     """
     views = load_views(job.folder)
     focal_px = _focal_lengths(views, asked, job)
     beside: list[FootageResult] = []
-    if job.mediapipe is not None:  # first: it is what may be missing
+    if job.mediapipe is not None:  # first, since it may be missing
         beside = [reference(views, job.mediapipe, complexity, job.folder.name) for complexity in job.complexities]
     if not cards:
         return beside
@@ -231,10 +232,12 @@ def _on_views(
         before = network.passes
         of_quality = figures(asked.lifter(network, name))
         alternatives.qualities.append(QualityFigures(name, round((network.passes - before) / frames, 3), of_quality))
-    return FootageResult(_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), alternatives)
+    return FootageResult(
+        _model_fields(card), job.folder.name, plain, job.detector, job.focal_px, asked.lens(), alternatives
+    )
 
 
-def _fields(card: LifterCard) -> ModelFields:
+def _model_fields(card: LifterCard) -> ModelFields:
     return {
         "name": card.name,
         "sha256": card.sha256,

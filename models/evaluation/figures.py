@@ -1,4 +1,4 @@
-"""Figures of an evaluation, and how they are written to a file of ``evaluate --json``."""
+"""The figures of an evaluation, in the layout of ``evaluate --json``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Mm = float | None
 
 
 class GroupFigures(TypedDict):
-    """Of the frames of one action or person."""
+    """Figures of the frames of one action or person."""
 
     mpjpe_mm: Mm
     p_mpjpe_mm: Mm
@@ -19,7 +19,7 @@ class GroupFigures(TypedDict):
 
 
 class PoseFigures(TypedDict):
-    """Of poses on motion capture, see ``models.evaluation.scores.summary``."""
+    """Figures of poses on motion capture, see ``models.evaluation.scores.summary``."""
 
     mpjpe_mm: Mm
     p_mpjpe_mm: Mm
@@ -37,7 +37,7 @@ class PoseFigures(TypedDict):
 
 
 class ConditionFigures(PoseFigures):
-    """Of one kind of 2D input; ``recipe`` are the fields of its ``NoiseRecipe``."""
+    """Figures of one kind of 2D input; ``recipe`` holds the fields of its ``NoiseRecipe``."""
 
     recipe: dict[str, float]
 
@@ -51,7 +51,7 @@ class AverageFigures(TypedDict):
 
 
 class ViewFigures(AverageFigures):
-    """Of one view of footage, see ``models.evaluation.on_footage.score``."""
+    """Figures of one view of footage, see ``models.evaluation.on_footage.score``."""
 
     scale: float
     per_joint_p_mm: dict[str, Mm]
@@ -61,7 +61,7 @@ class ViewFigures(AverageFigures):
 
 
 class FootageFigures(TypedDict):
-    """Of all views."""
+    """Figures of all views, and their average."""
 
     views: Mapping[str, ViewFigures]
     average: AverageFigures
@@ -95,7 +95,7 @@ class RefinerFields(TypedDict):
 
 
 class LensFields(TypedDict, total=False):
-    """The cameras, as far as they were known; empty if they were not."""
+    """Whether focal lengths were known, and the refine module; empty where there was neither."""
 
     known_focal: bool
     refined_by: RefinerFields
@@ -118,24 +118,24 @@ Figures = TypeVar("Figures", ConditionFigures, FootageFigures)
 
 @dataclass(frozen=True)
 class HeadFigures(Generic[Figures]):
-    """Of the full-sequence head at a look-ahead in frames."""
+    """Figures of the full-sequence head at a look-ahead in frames."""
 
     lookahead: int
     figures: Figures
 
     @property
     def label(self) -> str:
-        """For tables."""
+        """The label in tables."""
         return f"sequence head, look-ahead {self.lookahead}"
 
     def to_json(self) -> dict[str, object]:
-        """As it is stored."""
+        """The stored form."""
         return {"head": "sequence", "lookahead": self.lookahead, **self.figures}
 
 
 @dataclass(frozen=True)
 class QualityFigures(Generic[Figures]):
-    """Of a way to lift; ``passes_per_frame`` are those through the network."""
+    """Figures of a quality; ``passes_per_frame`` counts passes through the network."""
 
     quality: str
     passes_per_frame: float
@@ -143,17 +143,17 @@ class QualityFigures(Generic[Figures]):
 
     @property
     def label(self) -> str:
-        """For tables."""
+        """The label in tables."""
         return f"--quality {self.quality}, {self.passes_per_frame:.2f} passes per frame"
 
     def to_json(self) -> dict[str, object]:
-        """As it is stored."""
+        """The stored form."""
         return {"quality": self.quality, "passes_per_frame": self.passes_per_frame, **self.figures}
 
 
 @dataclass(frozen=True)
 class Alternatives(Generic[Figures]):
-    """Other ways to get poses from the same model, as far as they were asked for."""
+    """Figures of other ways to get poses from the same model, if asked for."""
 
     lookaheads: list[HeadFigures[Figures]] = field(default_factory=list)
     qualities: list[QualityFigures[Figures]] = field(default_factory=list)
@@ -164,7 +164,7 @@ class Alternatives(Generic[Figures]):
         return heads + [(quality.label, quality.figures) for quality in self.qualities]
 
     def to_json(self) -> dict[str, object]:
-        """As it is stored; what was not asked for is left out."""
+        """The stored form; what was not asked for is left out."""
         result: dict[str, object] = {}
         if self.lookaheads:
             result["lookaheads"] = [head.to_json() for head in self.lookaheads]
@@ -175,13 +175,13 @@ class Alternatives(Generic[Figures]):
 
 @dataclass(frozen=True)
 class MocapResult:
-    """A lifter on motion capture.
+    """The result of a lifter on motion capture.
 
     Attributes:
-        model, data: what was judged, and on which file.
-        protocol: how.
+        model, data: the lifter, and the name of the file.
+        protocol: how it was judged.
         conditions: kind of 2D input -> figures.
-        alternatives: with detector-like input.
+        alternatives: other ways to get poses, with detector-like input.
     """
 
     model: ModelFields
@@ -191,20 +191,20 @@ class MocapResult:
     alternatives: Alternatives[ConditionFigures] = field(default_factory=Alternatives)
 
     def to_json(self) -> dict[str, object]:
-        """As it is stored: one key per condition."""
+        """The stored form: one key per condition."""
         about = {"model": self.model, "data": self.data, "protocol": self.protocol}
         return {**about, **self.conditions, **self.alternatives.to_json()}
 
 
 @dataclass(frozen=True)
 class FootageResult:
-    """A lifter, or MediaPipe, on footage.
+    """The result of a lifter, or of MediaPipe, on footage.
 
     Attributes:
-        model, data: what was judged, and on which folder.
-        figures: of the views.
-        detector, focal_px, lens: of a lifter: where its keypoints came from, and what was known of the cameras.
-        alternatives: of a lifter.
+        model, data: the model, and the name of the folder.
+        figures: figures of all views.
+        detector, focal_px, lens: for lifters: detector of the keypoints, and what was known of the cameras.
+        alternatives: for lifters: other ways to get poses.
     """
 
     model: ModelFields | MediaPipeFields
@@ -216,6 +216,6 @@ class FootageResult:
     alternatives: Alternatives[FootageFigures] = field(default_factory=Alternatives)
 
     def to_json(self) -> dict[str, object]:
-        """As it is stored."""
+        """The stored form."""
         seen = {} if self.detector is None else {"detector": self.detector, "focal_px": self.focal_px, **self.lens}
         return {"model": self.model, "data": self.data, **seen, **self.figures, **self.alternatives.to_json()}

@@ -1,4 +1,4 @@
-"""Keypoints of a clip through the pipeline's own windows and lifter: what is judged is what runs."""
+"""Lifting of a clip's keypoints through the pipeline's own windows, so that the judged poses are those of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lift_clip(
         confidence: float32 [T, 17], 0 where missing.
         size_px: width and height of the picture.
         rate_hz: frame rate.
-        lifter: whatever lifts windows.
+        lifter: the lifter.
         focal_px: focal length; assumed by the pipeline if None.
 
     Returns:
@@ -49,7 +49,7 @@ def poses_2d(xy_px: F32, confidence: F32, rate_hz: float) -> list[Pose2D]:
 def lift_poses(
     poses: Iterable[Pose2D], size_px: tuple[int, int], rate_hz: float, lifter: Lifter, focal_px: float | None = None
 ) -> F32:
-    """As ``lift_clip``, from the poses of all frames in order."""
+    """As ``lift_clip``, from the 2D poses of all frames in order."""
     step, spec = frame_step(rate_hz), lifter.spec
     buffer = WindowBuffer(0, spec.window, spec.lookahead, size_px, focal_px, step, spec.normalisation)
     due = [item for pose in poses for item in buffer.push(pose)] + buffer.finish()

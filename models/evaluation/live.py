@@ -1,10 +1,10 @@
-"""Judge what a live run shows: previews of the newest frames, and the settled poses that follow.
+"""The evaluation of live runs: previews of the newest frames, and the settled poses that follow.
 
 ``evaluate --lookaheads`` reads the full-sequence head at the same places of the same windows as long as every joint is
-seen in every frame. A live run differs where something is missing, and it is judged here as it is: frame by frame
-through ``People`` (swap repair included), ``WindowBuffer.preview`` and ``PreviewLifter``. Gaps in the past of
-the newest frame are bridged by then; joints that are missing in the newest frames are not known yet; a frame that was
-not looked at (``--detect-every``) shows the last known keypoints, and has a pose all the same.
+seen in every frame. A live run differs where something is missing, so here the frames pass one by one
+through ``People`` (swap repair included), ``WindowBuffer.preview`` and ``PreviewLifter``. Gaps before the
+newest frame are bridged by then; joints that are missing in the newest frames are not known yet; a frame that the
+detector skipped (``--detect-every``) has the last known keypoints, and so a pose all the same.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ F32 = NDArray[np.float32]
 Item = TypeVar("Item")
 
 SETTLED = "settled"
-"""Name of the tier that goes into files; the others are named by their look-ahead in frames of the window."""
+"""Name of the settled tier; previews are named by their look-ahead in frames of the window."""
 
 Tier = str | int
 
@@ -49,8 +49,8 @@ class Seen:
     """A clip as the detector sees it.
 
     Attributes:
-        times_s: of all frames.
-        poses: what was found in each frame; empty where nobody was found or the detector did not look.
+        times_s: times of all frames.
+        poses: poses found in each frame; empty where no person was found or the detector skipped the frame.
         size_px: width and height of the picture.
         rate_hz: nominal frame rate.
     """
@@ -62,12 +62,12 @@ class Seen:
 
 
 def sparse(poses: Sequence[list[Pose2D]], every: int) -> list[list[Pose2D]]:
-    """The poses that are left when the detector looks at every so many frames only, beginning with the first."""
+    """The poses that are left if the detector sees every n-th frame only, beginning with the first."""
     return [found if number % every == 0 else [] for number, found in enumerate(poses)]
 
 
 def look(view: View, detector: Detector, every: int = 1) -> Seen:
-    """Run a detector over every so many frames of a view's video.
+    """Run a detector over every n-th frame of a view's video.
 
     Raises:
         SourceError: the video can't be read.
@@ -83,12 +83,12 @@ def look(view: View, detector: Detector, every: int = 1) -> Seen:
 def lift_live(
     seen: Seen, lifter: PreviewLifter, lookaheads: Sequence[int], focal_px: float | None = None
 ) -> dict[Tier, F32]:
-    """Person 0 of a clip as a live run shows it.
+    """The poses of person 0 of a clip, as a live run gives them.
 
     Args:
         seen: the keypoints.
         lifter: of settled poses and previews.
-        lookaheads: of the previews, in frames of the window, none greater than the lifter's own.
+        lookaheads: look-aheads of the previews, in frames of the window, none greater than the lifter's own.
         focal_px: focal length; assumed by the pipeline if None.
 
     Returns:
@@ -101,15 +101,15 @@ def lift_live(
     tiers: dict[Tier, F32] = {
         tier: np.full((len(seen.times_s), len(H36M_17), 3), np.nan, np.float32) for tier in _tiers(lookaheads)
     }
-    for moments in _parts(_moments(seen, lifter, lookaheads, focal_px), BATCH):
+    for moments in _batches(_moments(seen, lifter, lookaheads, focal_px), BATCH):
         settled = [window for moment in moments for window in moment.settled]
         for lookahead in lookaheads:
             newest = [window for moment in moments for window in moment.newest[lookahead]]
             poses, previews = lifter.lift_with_previews(settled, newest, lookahead)
-            settled = []  # once is enough
-            _fill(tiers[SETTLED], poses)
-            _fill(tiers[lookahead], previews)
-        _fill(tiers[SETTLED], lifter(settled))
+            settled = []  # settled poses are the same for all look-aheads
+            _fill_tier(tiers[SETTLED], poses)
+            _fill_tier(tiers[lookahead], previews)
+        _fill_tier(tiers[SETTLED], lifter(settled))
     return tiers
 
 
@@ -119,7 +119,7 @@ def _tiers(lookaheads: Sequence[int]) -> list[Tier]:
 
 @dataclass(frozen=True)
 class _Moment:
-    """What is lifted when a frame arrives: windows that are due, and the newest one at each look-ahead."""
+    """The windows to lift when a frame arrives: those that are due, and the newest one at each look-ahead."""
 
     settled: list[Window]
     newest: dict[int, list[Window]]
@@ -142,7 +142,7 @@ def _windows(dues: Iterator[ReadyFrame] | Sequence[ReadyFrame]) -> list[Window]:
     return [due.window for due in dues if due.window is not None]
 
 
-def _parts(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     part: list[Item] = []
     for item in items:
         part.append(item)
@@ -152,7 +152,7 @@ def _parts(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     yield part
 
 
-def _fill(joints: F32, poses: Sequence[Pose3D]) -> None:
+def _fill_tier(joints: F32, poses: Sequence[Pose3D]) -> None:
     for pose in poses:
         joints[pose.frame_index] = pose.xyz_m
 
@@ -167,15 +167,15 @@ def judge_clips(
 ) -> dict[Tier, PoseFigures]:
     """The figures of each tier (see ``scores.summary``) on motion capture, all on the same frames.
 
-    The last frames of each clip, which a tier with the longest look-ahead does not reach, count for none of them.
-    Frames after the last one that was looked at have no settled pose; they are among ``frames_without_pose``.
+    The last frames of each clip, which the tier with the longest look-ahead does not reach, count for no tier.
+    Frames after the last one that the detector saw have no settled pose; they are among ``frames_without_pose``.
 
     Args:
         lifter: the model.
-        clips: what it is judged on.
+        clips: clips to judge on.
         recipe: the kind of 2D input.
-        lookaheads: of the previews.
-        every: the detector looks at every so many frames.
+        lookaheads: look-aheads of the previews.
+        every: N where the detector sees every Nth frame only.
         progress: called with the number of frames just done.
     """
     lifted: dict[Tier, list[Lifted]] = {tier: [] for tier in _tiers(lookaheads)}
@@ -204,8 +204,8 @@ def judge_views(
     Args:
         lifter: the model.
         views: the truth.
-        seen: what the detector found in each of them.
-        lookaheads: of the previews.
+        seen: the detected keypoints of each view.
+        lookaheads: look-aheads of the previews.
         focal_px: focal length; assumed by the pipeline if None.
     """
     scores: dict[Tier, dict[str, ViewFigures]] = {tier: {} for tier in _tiers(lookaheads)}

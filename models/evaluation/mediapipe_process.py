@@ -1,4 +1,4 @@
-"""MediaPipe Pose from here: starts ``mediapipe_worker.py`` in an interpreter that has mediapipe, and asks it."""
+"""MediaPipe Pose in another process: ``mediapipe_worker.py``, run by an interpreter that has mediapipe."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.arrays import U8
 from pipeline.errors import ConfigError, ModelError
 
 NETWORKS = {0: "lite", 1: "full", 2: "heavy"}
-"""MediaPipe's ``model_complexity`` and the name of its network."""
+"""MediaPipe's ``model_complexity`` -> name of its network."""
 
 INSTALL = (
     "python3.11 -m venv .venv/mediapipe && .venv/mediapipe/bin/pip install -r benchmarks/requirements-mediapipe.txt"
 )
-"""Makes an interpreter that has mediapipe: .venv/mediapipe/bin/python."""
+"""Commands that make an interpreter with mediapipe: .venv/mediapipe/bin/python."""
 
 _ADVICE = (
     "benchmarks/requirements-mediapipe.txt says how to make an interpreter that has mediapipe, and where its networks "
@@ -32,11 +32,11 @@ _ADVICE = (
 _WORKER = Path(__file__).with_name("mediapipe_worker.py")
 _LONGEST_WAIT_S = 180.0  # the first start may download a network of 28 MB
 _PATIENCE_S = 5.0
-_SHOWN = 300  # characters of what the worker complained of
+_SHOWN = 300  # characters of the worker's stderr
 
 
 class Started(TypedDict):
-    """A network that was started."""
+    """The facts about a started network."""
 
     versions: dict[str, str]
     opencv_threads: int
@@ -45,7 +45,7 @@ class Started(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A pose in a picture, and what it cost.
+    """A pose in a picture, and its cost.
 
     Attributes:
         world_m: float64 [33, 3], ``BLAZEPOSE_33``, metres from mid-hip, camera axes; None without a person.
@@ -63,7 +63,7 @@ class MediaPipeProcess:
 
     Args:
         python: an interpreter that has mediapipe, see ``INSTALL``.
-        longest_wait_s: after this time without an answer it is given up.
+        longest_wait_s: after this time without an answer, the process is stopped.
 
     Raises:
         ConfigError: there is no such interpreter.
@@ -82,13 +82,13 @@ class MediaPipeProcess:
             raise ConfigError("--mediapipe", python, f"can't be started ({error.strerror}); {_ADVICE}") from error
 
     def start(self, complexity: int) -> Started:
-        """Begin anew with a network; returns versions, threads and the network's SHA-256.
+        """Start anew with a network; returns versions, threads and the network's SHA-256.
 
         Raises:
-            ConfigError: mediapipe is missing or can't load this network.
+            ModelError: mediapipe is missing or can't load this network.
         """
         try:
-            return cast(Started, self._ask({"do": "start", "complexity": complexity}))
+            return cast(Started, self._request({"do": "start", "complexity": complexity}))
         except ModelError as error:
             raise ModelError(f"MediaPipe {NETWORKS[complexity]} can't be started: {error}; {_ADVICE}") from error
 
@@ -100,20 +100,20 @@ class MediaPipeProcess:
         """
         height, width = image.shape[:2]
         request = {"do": "look", "height": height, "width": width, "draw": draw}
-        answer = self._ask(request, np.ascontiguousarray(image).tobytes())
+        answer = self._request(request, np.ascontiguousarray(image).tobytes())
         points = answer["world_m"]
         return Look(None if points is None else np.array(points, np.float64), answer["ms"], answer["cpu_ms"])
 
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        with suppress(OSError):  # what it was not told any more
+        with suppress(OSError):  # the last request was not read
             self._process.stdin.close()
-        self._end()
+        self._end_process()
         self._process.stdout.close()
         self._complaints.close()
 
-    def _ask(self, request: dict[str, Any], more: bytes = b"") -> dict[str, Any]:
+    def _request(self, request: dict[str, Any], more: bytes = b"") -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
         too_late = threading.Timer(self._longest_wait_s, self._give_up)
         too_late.daemon = True
@@ -137,8 +137,8 @@ class MediaPipeProcess:
         self._gave_up = True
         self._process.kill()  # ends a read or a write that would wait for ever
 
-    def _end(self) -> int:
-        """The exit code; whoever does not end without requests is killed."""
+    def _end_process(self) -> int:
+        """The exit code; a process that does not end by itself is killed."""
         try:
             return self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -146,7 +146,7 @@ class MediaPipeProcess:
             return self._process.wait()
 
     def _how_it_ended(self) -> str:
-        code = self._end()
+        code = self._end_process()
         if self._gave_up:
             return f"gave no answer for {self._longest_wait_s:g} s and was stopped"
         self._complaints.seek(0)

@@ -1,4 +1,4 @@
-"""MediaPipe Pose's world landmarks on the same footage, judged by the same rules, as a reference.
+"""A reference: MediaPipe Pose's world landmarks on the same footage, judged by the same rules.
 
 Every frame is shown to MediaPipe in order, with its tracking and smoothing on.
 """

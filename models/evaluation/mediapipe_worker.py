@@ -2,7 +2,7 @@
 
     PYTHON models/evaluation/mediapipe_worker.py
 
-``mediapipe_process.py`` starts it and speaks with it. Nothing but the standard library and the packages of
+``mediapipe_process.py`` starts it and sends it requests. Nothing but the standard library and the packages of
 ``benchmarks/requirements-mediapipe.txt`` is imported. Each request is a line of JSON on standard input, each answer one
 on standard output:
 
@@ -13,8 +13,8 @@ on standard output:
 
 Every start forgets the person; tracking from picture to picture and smoothing are on, as in a live run. The times are
 those of turning BGR into RGB (the camera's order into MediaPipe's), of finding the pose, 2D and 3D, and of drawing the
-landmarks on the picture where that is asked for; ``cpu_ms`` is the same over all threads. What can't be done is
-answered by {"error": "..."}.
+landmarks on the picture where that is asked for; ``cpu_ms`` is the same over all threads. A failure is answered
+by {"error": "..."}.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Worker:
         self._pose: Any = None
 
     def start(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Begin anew with a network; the first time, mediapipe downloads 'lite' and 'heavy'."""
+        """Start anew with a network; the first time, mediapipe downloads 'lite' and 'heavy'."""
         if self._pose is not None:
             self._pose.close()
         complexity = int(request["complexity"])
@@ -66,7 +66,7 @@ class Worker:
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """Find the person in the next picture."""
         shape = (int(request["height"]), int(request["width"]), 3)
-        # its own array, so that it can be drawn on
+        # an array of its own, which may be drawn on
         image = np.frombuffer(self._requests.read(int(np.prod(shape))), np.uint8).reshape(shape).copy()
         started_s, cpu_s = time.perf_counter(), time.process_time()
         found = self._pose.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
@@ -91,13 +91,13 @@ def serve(requests: BinaryIO, answer: Callable[[dict[str, Any]], None]) -> None:
         request = json.loads(line)
         try:
             answer(tasks[request["do"]](request))
-        except Exception as error:  # whatever mediapipe raises belongs to the one who asked
+        except Exception as error:  # whatever mediapipe raises is the answer
             answer({"error": f"{type(error).__name__}: {error}"})
 
 
 def main() -> None:
     """Serve on standard input and output."""
-    # mediapipe prints to standard output what it downloads; the answers keep theirs, and the rest goes to the errors
+    # mediapipe prints its downloads to standard output: that goes to standard error, so that only answers are there
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
 

@@ -22,14 +22,14 @@ def mpjpe(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
 
 
 def n_mpjpe(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
-    """MPJPE after the best scale per pose (Rhodin et al., CVPR 2018)."""
+    """MPJPE after the size factor per pose that fits best (Rhodin et al., CVPR 2018)."""
     predicted = np.asarray(predicted, np.float64)
     scale = (predicted * truth).sum((-2, -1)) / np.maximum((predicted**2).sum((-2, -1)), 1e-12)
     return mpjpe(scale[..., None, None] * predicted, truth)
 
 
 def p_mpjpe(predicted: NDArray[np.floating], truth: NDArray[np.floating]) -> F64:
-    """MPJPE after the best similarity per pose (protocol 2)."""
+    """MPJPE after the similarity per pose that fits best (protocol 2)."""
     return mpjpe(procrustes(predicted, truth), truth)
 
 

@@ -1,4 +1,4 @@
-"""Judge the whole pipeline, detector and lifter, on footage with triangulated joints.
+"""The evaluation of the whole pipeline, detector and lifter, on footage with triangulated joints.
 
 Layout of a folder: for each scene ``NAME_truth.npz`` and one ``NAME_CAMERA.mp4`` per view. The file holds
 ``cam_names`` str [C], ``joint_names`` str [J], ``valid`` bool [N, J], ``frame_index`` int [N] (frames of the videos
@@ -6,8 +6,8 @@ that have a truth) and, for each view, ``joints3d_CAMERA`` float [N, J, 3]: metr
 away); where they are known, also ``K`` float [C, 3, 3], the cameras' intrinsics in pixels of the upright picture. Views
 in ``cam_names`` without a video are left out.
 
-The joints compared are those that the truth shares with Human3.6M-17 by name, without the nose (there a point between
-nose and neck).
+The joints compared are those that the truth shares with Human3.6M-17 by name, without the nose (in
+Human3.6M a point between nose and neck).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class View:
         frame_index: int [N], frames of the video.
         truth_m: float64 [N, J, 3], camera axes.
         valid: bool [N, J].
-        focal_px: of the camera; None where it is not known.
+        focal_px: focal length of the camera; None where it is not known.
     """
 
     name: str
@@ -62,10 +62,10 @@ class View:
 
 
 def load_views(folder: Path) -> list[View]:
-    """The views of all recordings of a folder.
+    """The views of all scenes in a folder.
 
     Raises:
-        DataError: there is no recording, a truth file does not have the layout, or it has no video.
+        DataError: there is no scene, a truth file does not have the layout, or a scene has no video.
     """
     truths = sorted(folder.glob("*_truth.npz"))
     if not truths:
@@ -77,15 +77,15 @@ def load_views(folder: Path) -> list[View]:
 
 
 def _views_of(path: Path) -> list[View]:
-    recording = path.name.removesuffix("_truth.npz")
+    scene = path.name.removesuffix("_truth.npz")
     try:
         with np.load(path) as data:
             names = [str(name) for name in data["joint_names"]]
             kept = [i for i, name in enumerate(names) if name in H36M_17.joints and name != _LEFT_OUT]
             views = [
                 View(
-                    f"{recording}_{camera}",
-                    path.with_name(f"{recording}_{camera}.mp4"),
+                    f"{scene}_{camera}",
+                    path.with_name(f"{scene}_{camera}.mp4"),
                     tuple(names[i] for i in kept),
                     data["frame_index"].astype(np.int64),
                     data[f"joints3d_{camera}"].astype(np.float64)[:, kept],
@@ -93,12 +93,12 @@ def _views_of(path: Path) -> list[View]:
                     float(data["K"][number, 0, 0]) if "K" in data else None,
                 )
                 for number, camera in enumerate(str(name) for name in data["cam_names"])
-                if path.with_name(f"{recording}_{camera}.mp4").is_file()
+                if path.with_name(f"{scene}_{camera}.mp4").is_file()
             ]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise DataError(f"{path} can't be read as triangulated truth ({error}); see {_LAYOUT}") from error
     if not views:
-        raise DataError(f"{path}: none of its videos ({recording}_CAMERA.mp4) lies beside it")
+        raise DataError(f"{path}: none of its videos ({scene}_CAMERA.mp4) lies beside it")
     for view in views:
         shape = (len(view.frame_index), len(view.joints))
         if view.truth_m.shape != (*shape, 3) or view.valid.shape != shape or not set(_HIPS) <= set(view.joints):
@@ -110,7 +110,7 @@ def _views_of(path: Path) -> list[View]:
 
 
 class Remembered(Detector):
-    """A detector's results for one video, found once: several lifters are judged on the same keypoints."""
+    """A detector that repeats stored results for one video, so that lifters are judged on the same keypoints."""
 
     def __init__(self, poses: dict[int, list[Pose2D]]) -> None:
         self.poses = poses
@@ -120,7 +120,7 @@ class Remembered(Detector):
         return self.poses[frame.index]
 
     def reset(self) -> None:
-        """Nothing is remembered from frame to frame."""
+        """Do nothing: there is no state from frame to frame."""
 
 
 def detect(view: View, detector: Detector) -> Remembered:
@@ -161,8 +161,8 @@ def score(predicted: NDArray[np.floating], view: View) -> ViewFigures:
 
     Returns:
         ``p_mpjpe_mm``: after the best similarity per frame. ``s_mpjpe_mm``: relative to the middle of the hips, camera
-        axes, after the one scale that fits the whole clip best (least squares). ``jitter_mm``: mean length of the
-        second difference of the root-relative joints, after the same scale. Also both errors per joint, and counts.
+        axes, after the one size factor that fits the whole clip best (least squares). ``jitter_mm``: mean length of
+        the second difference of the root-relative joints, after the same factor. Both errors per joint, and counts.
     """
     truth, valid = _root_relative(view.truth_m, view.joints), view.valid
     predicted = _root_relative(np.asarray(predicted, np.float64), view.joints)

@@ -1,4 +1,4 @@
-"""Judge a lifter on motion capture: fixed cameras, several kinds of 2D input, one row of figures for each."""
+"""The evaluation of a lifter on motion capture: fixed cameras, several kinds of 2D input, a row of figures for each."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ CONDITIONS: dict[str, NoiseRecipe] = {
     "frames_missing": replace(_DETECTOR, random_frames=0.2),
     "swaps": replace(_DETECTOR, swap=0.5),
 }
-"""Kinds of 2D input. The last three are ``detector_like`` and: no knees and ankles (in 40 % of the clips no hips
-either); every fifth frame without any joint; bursts of 1-10 frames with legs, arms or all sides exchanged, about one
-in two seconds."""
+"""Kinds of 2D input. The last three add to ``detector_like``: no knees and ankles (in 40 % of the clips no hips
+either); no joints in every fifth frame; bursts of 1-10 frames with legs, arms or all sides exchanged, about one in two
+seconds."""
 
 
 def observed(clip: SeenClip, recipe: NoiseRecipe) -> tuple[F32, F32]:
     """Keypoints [T, 17, 2] and confidence [T, 17] of a clip under a recipe; always the same for the same clip.
 
-    All recipes start from the same numbers, so that conditions differ by what their recipe adds.
+    All recipes start from the same numbers, so conditions differ only by what their recipes add.
     """
     xy, confidence = add_noise(
         clip.xy_px[None],
@@ -60,7 +60,7 @@ def judge(
 
     Args:
         lifter: the model.
-        clips: what it is judged on.
+        clips: clips to judge on.
         recipe: the kind of 2D input.
         progress: called with the number of frames just done.
         known_focal: whether the pipeline is told the cameras' focal lengths; else it assumes one.

@@ -1,4 +1,4 @@
-"""The published protocols on sequences of a data set, and their tables.
+"""The published protocols: errors on the sequences of a data set, and their tables.
 
 Protocol 1 is MPJPE, protocol 2 P-MPJPE (see ``models/evaluation/metrics.py``). Every frame of every camera counts once
 within its column (an action of Human3.6M; an action of one subject of HumanEva-I), every column once in the average.
@@ -26,7 +26,7 @@ METRICS: dict[str, Callable[[NDArray[np.floating], NDArray[np.floating]], NDArra
 TITLES = {
     "mpjpe_mm": "Protocol 1: MPJPE, mm",
     "p_mpjpe_mm": "Protocol 2: P-MPJPE (rigid alignment with scale), mm",
-    "n_mpjpe_mm": "N-MPJPE (scale only), mm",
+    "n_mpjpe_mm": "N-MPJPE (best size only), mm",
 }
 
 AVERAGE = "average"
@@ -46,7 +46,7 @@ class Scores:
 
     Attributes:
         by_metric: key of ``METRICS`` -> column -> mean error in mm; ``AVERAGE`` is the mean over the columns.
-        frames: column -> how many poses it is the mean of.
+        frames: column -> number of poses in its mean.
     """
 
     by_metric: dict[str, dict[str, float]]
@@ -62,10 +62,10 @@ def judge(
     """Lift every sequence and average its errors by column.
 
     Args:
-        lift: the lifter; what it says of the pelvis is replaced by zero.
-        sequences: of one data set.
-        column_of: which column of the table a sequence counts for; by default its action.
-        progress: told of each sequence that is done.
+        lift: the lifter; its pelvis is set to zero.
+        sequences: sequences of one data set.
+        column_of: the column that a sequence counts for; by default its action.
+        progress: called with each finished sequence.
     """
     errors: dict[str, dict[str, list[NDArray[np.float64]]]] = {}
     for sequence in sequences:
@@ -89,7 +89,7 @@ def table(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str]) -
     """A table in the published layout: one line per method, one column per action, the average last.
 
     Args:
-        rows: name of the method -> one metric of ``Scores.by_metric``.
+        rows: name of the method -> column -> error, as in ``Scores.by_metric``.
         columns: key -> title, in order; a column that a row lacks shows a dash and is not in its average.
     """
     titles = [*columns.values(), "Avg."]

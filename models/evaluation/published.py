@@ -1,4 +1,4 @@
-"""Judge lifters on Human3.6M or HumanEva-I by the published protocols, in the files of VideoPose3D.
+"""The evaluation on Human3.6M or HumanEva-I by the published protocols, in the files of VideoPose3D.
 
 The tables of Li et al. 2022 are made with the mirrored input and the published refine module. Lifters that were trained
 on bodies of one stature can't know the size of the people here: judge them by P-MPJPE and N-MPJPE.
@@ -23,7 +23,7 @@ from pipeline.runtime import Device
 from pipeline.skeletons import H36M_17, Skeleton
 
 PROJECTED = "projected"
-"""Name of keypoints that are the projected truth."""
+"""Name of the projected truth as keypoints."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class DataSet:
     """One of the data sets.
 
     Attributes:
-        stem: in the names of its files.
+        stem: its name in the names of its files.
         keypoints: name of the 2D file where none is given.
-        skeleton: its joints.
+        skeleton: the data set's joints.
         columns: key -> title in published tables.
         column_of: key of the column that a sequence counts for.
         load: see ``models.data.human36m.load_human36m``.
@@ -101,7 +101,7 @@ class PublishedJob:
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """The scores of a model, given by its path."""
+    """The scores of a model."""
 
     model: Path
     name: str
@@ -109,7 +109,7 @@ class PublishedResult:
     scores: Scores
 
     def to_json(self) -> dict[str, object]:
-        """As it is stored."""
+        """The stored form."""
         job = self.job
         return {
             "model": str(self.model),
@@ -130,7 +130,7 @@ def on_protocol(model: Path, job: PublishedJob, device: Device, threads: int) ->
     Args:
         model: an ONNX file with its card, a checkpoint of ours (.pt) or a published one (no_refine_*.pth).
         job: data and protocol.
-        device, threads: of an ONNX file.
+        device, threads: where an ONNX file runs.
 
     Raises:
         PoseStrideError: the model or the data can't be used.
@@ -160,7 +160,7 @@ def tables(results: list[PublishedResult]) -> str:
 def _load(job: PublishedJob) -> list[CameraSequence]:
     data, keypoints = job.data, job.keypoints or job.data.keypoints
     if keypoints == PROJECTED and not data.projects:
-        raise ConfigError("--keypoints", "projected", "needs lenses, which HumanEva-I has not; give a 2D file's name")
+        raise ConfigError("--keypoints", "projected", "needs lenses, which HumanEva-I lacks; give a 2D file's name")
     data_2d = None if keypoints == PROJECTED else job.folder / f"data_2d_{data.stem}_{keypoints}.npz"
     data_3d = job.folder / f"data_3d_{data.stem}.npz"
     return data.load(data_3d, data_2d, fraction=job.fraction, stride=job.stride)

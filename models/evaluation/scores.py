@@ -1,4 +1,4 @@
-"""From predicted and true sequences to the figures of a table."""
+"""The figures of a table, from predicted and true sequences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UPPER_BODY = tuple(i for i, joint in enumerate(H36M_17.joints) if joint not in _
 
 @dataclass(frozen=True)
 class Lifted:
-    """One clip's result.
+    """The predicted and true poses of one clip.
 
     Attributes:
         action, subject: labels for the groups of the table.
@@ -41,7 +41,7 @@ def summary(clips: Sequence[Lifted]) -> PoseFigures:
     """The figures over all frames of all clips that have a pose; None where there is no such frame.
 
     Velocity and acceleration errors are per frame (and frame squared) of the clips' frame rate; they use runs of two
-    (three) frames with a pose. Bone-length variation is the standard deviation over the mean of each bone in a clip,
+    (three) frames with a pose. Bone-length variation is each bone's standard deviation divided by its mean in a clip,
     averaged over bones and clips.
     """
     predicted = np.concatenate([clip.predicted_m for clip in clips]).astype(np.float64)
@@ -51,13 +51,15 @@ def summary(clips: Sequence[Lifted]) -> PoseFigures:
     errors = mpjpe(predicted, truth), p_mpjpe(predicted, truth)
     per_joint = np.linalg.norm(predicted - truth, axis=-1)
     upper_p, truth_upper = predicted[:, UPPER_BODY], truth[:, UPPER_BODY]
-    variation = [bone_length_variation(_posed(clip.predicted_m), H36M_17.bones) for clip in clips if _any(clip)]
+    variation = [
+        bone_length_variation(_posed_joints(clip.predicted_m), H36M_17.bones) for clip in clips if _has_pose(clip)
+    ]
     return {
         "mpjpe_mm": _mm(errors[0]),
         "p_mpjpe_mm": _mm(errors[1]),
         "n_mpjpe_mm": _mm(n_mpjpe(predicted, truth)),
-        "mpjve_mm": _mm(_over(clips, mpjve)),
-        "acceleration_error_mm": _mm(_over(clips, acceleration_error)),
+        "mpjve_mm": _mm(_over_clips(clips, mpjve)),
+        "acceleration_error_mm": _mm(_over_clips(clips, acceleration_error)),
         "bone_length_variation_percent": round(100 * float(np.mean(variation)), 2) if variation else None,
         "upper_body_mpjpe_mm": _mm(mpjpe(upper_p, truth_upper)),
         "upper_body_p_mpjpe_mm": _mm(p_mpjpe(upper_p, truth_upper)),
@@ -83,20 +85,20 @@ def _by_label(
     }
 
 
-def _over(clips: Iterable[Lifted], metric: Callable[[Joints, Joints], F64]) -> F64:
+def _over_clips(clips: Iterable[Lifted], metric: Callable[[Joints, Joints], F64]) -> F64:
     """A metric of sequences over all clips, without the stretches that lack a pose."""
     values = np.concatenate([metric(clip.predicted_m, clip.truth_m) for clip in clips])
     finite: F64 = values[np.isfinite(values)]
     return finite
 
 
-def _posed(joints: NDArray[np.floating]) -> NDArray[np.floating]:
+def _posed_joints(joints: NDArray[np.floating]) -> NDArray[np.floating]:
     posed: NDArray[np.floating] = joints[np.isfinite(joints).all((-1, -2))]
     return posed
 
 
-def _any(clip: Lifted) -> bool:
-    return len(_posed(clip.predicted_m)) > 0
+def _has_pose(clip: Lifted) -> bool:
+    return len(_posed_joints(clip.predicted_m)) > 0
 
 
 def _mm(values_m: NDArray[np.floating]) -> float | None:

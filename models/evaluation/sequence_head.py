@@ -1,4 +1,4 @@
-"""The full-sequence head of a lifter, read at one place of the window: judged at any look-ahead."""
+"""The full-sequence head of a lifter, read at one place of the window, to judge it at any look-ahead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SequenceHead:
     """A ``Lifter`` whose poses come from the full-sequence head.
 
     Args:
-        lifter: of the network.
+        lifter: a lifter of the network.
         lookahead: frames after the target; the head is read at ``window - 1 - lookahead``.
 
     Raises:
@@ -32,12 +32,12 @@ class SequenceHead:
 
     @property
     def spec(self) -> LifterSpec:
-        """That of the lifter, with this look-ahead."""
+        """The lifter's spec, with this look-ahead."""
         return self._spec
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """Those of the lifter."""
+        """The lifter's models."""
         return self._lifter.models
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:

@@ -1,4 +1,4 @@
-"""Any lifter of ours, exported, trained or published, on whole sequences with a known camera.
+"""Lifting of whole sequences with a known camera, by an exported, trained or published lifter.
 
 Every frame is the target of one window; windows that reach over an end repeat the edge frame, as published.
 """
@@ -34,13 +34,13 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class Network:
-    """A lifter's network and how its input is made.
+    """A lifter's network and the layout of its input.
 
     Attributes:
         name: for tables.
         run: keypoints [B, T, J, C] to the target frame's pose [B, J, 3].
-        window, lookahead, joints, channels: T, how many of its frames lie after the target, J, C.
-        normalisation: what it expects.
+        window, lookahead, joints, channels: T, the number of its frames after the target, J, C.
+        normalisation: how its keypoints are normalised.
     """
 
     name: str
@@ -56,7 +56,7 @@ def load_network(path: Path, device: Device, threads: int = 0) -> Network:
     """A lifter from ``NAME.onnx`` with its card, from a checkpoint of ours (.pt) or from a published one (.pth).
 
     Raises:
-        ConfigError, ModelError, DeviceError: it can't be used; the message says why.
+        DataError, ModelError, DeviceError: the file can't be used; the message says why.
     """
     if not path.is_file():
         raise DataError(f"model {path} does not exist; give an .onnx file with its card, a .pt or a .pth checkpoint")
@@ -93,13 +93,13 @@ class WholeSequences:
     """Lifts sequences with a network.
 
     Args:
-        network: what to lift with.
+        network: the network.
         skeleton: its joints.
         flip: average with the mirrored window, as published tables do.
         refine: published refine module, applied with the camera's lens and the pelvis' true distance, as published.
 
     Raises:
-        ConfigError: the network has other joints, or refinement is asked for with another normalisation.
+        DataError: the network has other joints, or a refine module is given with a network of another normalisation.
     """
 
     def __init__(self, network: Network, skeleton: Skeleton, flip: bool = False, refine: Refine | None = None) -> None:

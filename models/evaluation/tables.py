@@ -1,4 +1,4 @@
-"""Results as text."""
+"""Tables of results, as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOCAP_COLUMNS = (
     ("frames_without_pose", "no pose"),
 )
 _FOOTAGE_COLUMNS = (("p_mpjpe_mm", "P"), ("s_mpjpe_mm", "S"), ("jitter_mm", "jitter"))
-_FOOTAGE_LEGEND = "mm; P: P-MPJPE, S: root-relative MPJPE after one scale per clip, jitter: mean second difference"
+_FOOTAGE_LEGEND = "mm; P: P-MPJPE, S: root-relative MPJPE, one size factor per clip, jitter: mean second difference"
 _JOINT_COLUMNS = 6
 
 
@@ -37,7 +37,7 @@ def mocap_table(results: Sequence[MocapResult]) -> str:
 def footage_table(results: Sequence[FootageResult]) -> str:
     """One row per model (and look-ahead, and quality), three columns per view; mm."""
     views = list(results[0].figures["views"])
-    if len(views) > 1 and len({view.rpartition("_")[0] for view in views}) == 1:  # of one person: its cameras say all
+    if len(views) > 1 and len({view.rpartition("_")[0] for view in views}) == 1:  # of one scene: the cameras are enough
         views = [view.rpartition("_")[2] for view in views]
     head = ["model", *(f"{view} {title}" for view in [*views, "average"] for _, title in _FOOTAGE_COLUMNS)]
     rows = []

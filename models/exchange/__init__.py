@@ -1,1 +1,1 @@
-"""Into and out of the formats of weights: ONNX, published checkpoints, cards."""
+"""Export and import of weights: ONNX files, published checkpoints, cards."""

@@ -1,4 +1,4 @@
-"""Cards as they are written when a model is exported; ``pipeline/runtime/cards.py`` reads and checks them."""
+"""Cards as an export writes them; ``pipeline/runtime/cards.py`` reads and checks them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class LifterCard(_Common, _LifterExtras):
     Attributes:
         architecture: of the network.
         window, lookahead: frames of a window, and how many of them lie after the target frame.
-        joints_in, joints_out, normalisation, normalisation_detail: of the keypoints and the poses.
+        joints_in, joints_out, normalisation, normalisation_detail: layout of keypoints and poses, in words.
         input_rates_hz: lowest and highest frame rate.
         training: absent for published networks.
         metrics: data -> error -> mm.
@@ -146,10 +146,10 @@ def new_model(name: str, weights: Path, overwrite: bool) -> NewModel:
 
 
 def write_card(model: NewModel, content: LifterCard | RefineCard) -> None:
-    """Write a card, and read it again as whoever uses the model will.
+    """Write a card, and check it by reading it back.
 
     Raises:
-        ModelError: it lacks a field.
+        ModelError: the card lacks a field.
     """
     model.card.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     read_card(model.card)
@@ -161,11 +161,11 @@ def trained_lifter_card(
     """Card of a lifter of ours.
 
     Args:
-        model: whose ONNX file is written already.
+        model: its ONNX file is written already.
         state: the checkpoint that it was exported from.
-        data: what it was trained on.
-        errors: on held-out people, mm.
-        parity: as measured at the export.
+        data: motion capture that it was trained on.
+        errors: errors on held-out people, mm.
+        parity: measured at the export.
     """
     arch = Architecture.from_dict(state["architecture"])
     lookahead = arch.window - 1 - state["recipe"]["target"]
@@ -220,7 +220,7 @@ def published_lifter_card(model: NewModel, checkpoint: Path, arch: Architecture,
 
 
 def trained_refine_card(model: NewModel, state: RefineState, data: Mocap, parity: Parity) -> RefineCard:
-    """Card of a refine module of ours; arguments as of ``trained_lifter_card``."""
+    """Card of a refine module of ours; arguments as for ``trained_lifter_card``."""
     return {
         **_refine_card(model, _OURS, "trained by this project (python app.py train --stage refine)", parity),
         "training": state["recipe"],

@@ -1,4 +1,4 @@
-"""Published checkpoints of the Strided Transformer, read and taken over as models with a card.
+"""Published checkpoints of the Strided Transformer, read, and imported as models with a card.
 
 ``models/exchange/official_layout.py`` says what the files hold. A network then runs as any other lifter
 (``app.py run SOURCE --model NAME``; its card asks for normalisation by the image), a refine module with
@@ -40,7 +40,7 @@ def load_official(path: Path) -> StridedTransformer:
     """The network of a ``no_refine_*.pth``.
 
     Raises:
-        ConfigError, ModelError: it can't be read, or is something else.
+        DataError, ModelError: the file can't be read, or is something else.
     """
     state = read_published(path)
     if official_kind(state) == "refine":
@@ -55,7 +55,7 @@ def load_official_refine(path: Path) -> Refine:
     """The refine module of a ``refine_*.pth``.
 
     Raises:
-        ConfigError, ModelError: it can't be read, or is something else.
+        DataError, ModelError: the file can't be read, or is something else.
     """
     state = read_published(path)
     if official_kind(state) != "refine":
@@ -69,13 +69,14 @@ def import_published(
     """Export a published ``no_refine_*.pth`` or ``refine_*.pth`` to ``NAME.onnx`` with its card.
 
     Args:
-        checkpoint: the file; which of the two it is is found out from its keys.
-        name: of the model, as in 'official-351'.
+        checkpoint: the file; its keys show which of the two it is.
+        name: name of the model, as in 'official-351'.
         weights: folder to write to.
         overwrite: whether a model of this name is replaced.
 
     Raises:
-        DataError: the name can't be used, or the checkpoint can't be read.
+        ConfigError: the name or the folder can't be used.
+        DataError: the checkpoint can't be read.
         ModelError: the checkpoint is something else, or the export has no parity; files that were there before stay.
     """
     model = new_model(name, weights, overwrite)

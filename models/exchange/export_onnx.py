@@ -1,4 +1,4 @@
-"""Modules as ONNX files: a lifter's network and a refine module, kept only with numerical parity.
+"""The export of networks and refine modules to ONNX files, kept only with numerical parity.
 
 An export counts only if ONNX Runtime gives the same poses as PyTorch at batch 1 and more: exporters have produced
 silently wrong graphs.
@@ -27,7 +27,7 @@ from pipeline.errors import DataError, ModelError
 
 OPSET = 18
 PARITY_LIMIT_M = 1e-4
-_HALF_FROM_VALUES = 1024  # what is smaller is not worth a node
+_HALF_FROM_VALUES = 1024  # smaller constants are not worth a cast node
 
 Parity = dict[str, float]
 """'max_abs_m_batch_N' -> largest difference between ONNX Runtime and PyTorch in metres."""
@@ -37,7 +37,7 @@ def load_trained(checkpoint: Path) -> tuple[StridedTransformer, LifterState]:
     """The averaged network of a training checkpoint, in eval mode, and the checkpoint.
 
     Raises:
-        DataError: no checkpoint of ours.
+        DataError: the file is not a checkpoint of ours.
     """
     state = read_lifter(checkpoint)
     network = StridedTransformer(architecture_in(state, checkpoint))
@@ -91,7 +91,7 @@ def round_matrices(network: nn.Module) -> None:
 
 
 def _store_halved(model: onnx.ModelProto) -> None:
-    """Store as float16, with a cast, every large constant that loses nothing by it; its name stays the cast one's."""
+    """Store every large constant that loses nothing by it as float16, with a cast, whose output keeps the name."""
     graph, casts = model.graph, []
     for index, entry in enumerate(graph.initializer):
         values = numpy_helper.to_array(entry)
@@ -109,7 +109,7 @@ def _store_halved(model: onnx.ModelProto) -> None:
 
 
 def _strip_origin(model: onnx.ModelProto) -> None:
-    """Take out what the exporter notes of the machine: for each node the stack of Python files that it came from."""
+    """Remove traces of the machine: for each node, the exporter stores the stack of Python files that it came from."""
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info):
         part.ClearField("doc_string")
@@ -132,25 +132,25 @@ def parity(network: StridedTransformer, path: Path, keypoints: NDArray[np.float3
         result[f"max_abs_m_batch_{batch}"] = max(
             float(np.abs(a.numpy() - b).max()) for a, b in zip(expected, got, strict=True)
         )
-    return _accepted(result, path)
+    return _accepted_parity(result, path)
 
 
 def export_checked(network: StridedTransformer, path: Path, keypoints: NDArray[np.float32]) -> Parity:
     """Export to ``path`` and keep the file only if it has parity on these windows; returns what ``parity`` measured.
 
     Raises:
-        ModelError: it has none; a file that was there before stays.
+        ModelError: it has no parity; a file that was there before stays.
     """
 
     def write(temporary: Path) -> Parity:
         export(network, temporary)
         return parity(network, temporary, keypoints)
 
-    return _kept_if_right(write, path)
+    return _keep_if_right(write, path)
 
 
 class _Joined(nn.Module):
-    """A refine module with both poses in one input [N, J, 6]."""
+    """A refine module that takes both poses as one input [N, J, 6]."""
 
     def __init__(self, refine: Refine) -> None:
         super().__init__()
@@ -182,12 +182,12 @@ def export_refine(refine: Refine, path: Path) -> Parity:
                 expected = joined(part).numpy()
             got = session.run(None, {"poses": part.numpy()})[0]
             result[f"max_abs_m_batch_{len(part)}"] = float(np.abs(got - expected).max())
-        return _accepted(result, temporary)
+        return _accepted_parity(result, temporary)
 
-    return _kept_if_right(write, path)
+    return _keep_if_right(write, path)
 
 
-def _kept_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
+def _keep_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
     """Let ``write`` make and compare a file; it takes the place of ``path`` only if that raises nothing."""
     temporary = path.with_suffix(".part")
     try:
@@ -198,7 +198,7 @@ def _kept_if_right(write: Callable[[Path], Parity], path: Path) -> Parity:
     return measured
 
 
-def _accepted(measured: Parity, path: Path) -> Parity:
+def _accepted_parity(measured: Parity, path: Path) -> Parity:
     worst = max(measured.values())
     if not worst <= PARITY_LIMIT_M:
         raise ModelError(f"the export of {path.stem} differs from PyTorch by {worst:.2e} m; it was not kept")

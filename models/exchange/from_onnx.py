@@ -1,7 +1,7 @@
-"""Take an exported lifter apart again, to go on training it: a shipped model is a checkpoint that can't be lost.
+"""The network of an exported lifter, to go on training it: a shipped model also serves as a checkpoint.
 
-The exporter keeps the names of most weights. Three things differ from the network: matrices of linear layers stand
-transposed under made-up names, in the order in which they are used; the batch norm of the embedding is folded into its
+The exporter keeps the names of most weights. Three things differ from the network: matrices of linear layers are
+transposed and have made-up names, in the order of their use; the batch norm of the embedding is folded into its
 convolution; dropout is gone.
 """
 
@@ -26,7 +26,7 @@ def network_of(path: Path, keypoints: Tensor) -> StridedTransformer:
     Args:
         path: written by ``models.exchange.export_onnx``.
         keypoints: [B, T, J, C] windows of the data that it was trained on. The statistics of the folded batch norm are
-            measured on them, so that the network does the same in training mode as in use.
+            measured on them, so that the network gives the same poses in training mode as in use.
 
     Raises:
         DataError: the file is no export of ours.
@@ -59,7 +59,7 @@ def network_of(path: Path, keypoints: Tensor) -> StridedTransformer:
 
 @torch.no_grad()
 def _unfold(network: StridedTransformer, keypoints: Tensor) -> None:
-    """Give the embedding a batch norm that changes nothing: it adds again what it takes away."""
+    """Give the embedding a batch norm that changes nothing: it restores the mean and variance that it removes."""
     convolution, norm = network.embed[0], network.embed[1]
     assert isinstance(norm, nn.BatchNorm1d) and norm.running_mean is not None and norm.running_var is not None
     features = convolution(keypoints.flatten(2).transpose(1, 2))

@@ -1,4 +1,4 @@
-"""The published layout of the Strided Transformer's state dictionaries, and how their numbers land in our modules.
+"""The published layout of the Strided Transformer's state dictionaries, and the way of their numbers into our modules.
 
 The published code (github.com/Vegetebird/StridedTransformer-Pose3D, MIT) stores two kinds of files, both plain state
 dictionaries: ``no_refine_*.pth``, the network (keys ``encoder.*``, ``Transformer.*``, ``Transformer_reduce.*``,
@@ -30,7 +30,7 @@ _POSITION = "Transformer.pos_embedding"
 _STRIDED_POSITION = "Transformer_reduce.model.pos_embedding_"
 _MOST_STRIDED_LAYERS = 3  # the published encoder has three position embeddings, used by its first three layers
 
-# our name of a part of a layer <- the published one
+# our name of a part of a layer <- the published name
 _LAYER = {
     "attention_norm.weight": "sublayer.0.norm.a_2",
     "attention_norm.bias": "sublayer.0.norm.b_2",
@@ -136,7 +136,7 @@ def network_from_official(state: dict[str, Tensor]) -> StridedTransformer:
     if rest:
         raise ModelError(f"the checkpoint has tensors that no published network has: {describe(rest)}")
     network = StridedTransformer(arch)
-    _fill(network, ours)
+    _load_strictly(network, ours)
     return network
 
 
@@ -148,11 +148,11 @@ def refine_from_official(state: dict[str, Tensor]) -> Refine:
     """
     hidden, inputs = _shape(state, "post_refine.0.weight", 2)
     refine = Refine(joints=inputs // 6, hidden=hidden)
-    _fill(refine, {name.replace("post_refine.", "blend.", 1): value for name, value in state.items()})
+    _load_strictly(refine, {name.replace("post_refine.", "blend.", 1): value for name, value in state.items()})
     return refine
 
 
-def _fill(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:
+def _load_strictly(module: torch.nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load all tensors, strictly, and switch to eval mode."""
     try:
         module.load_state_dict(tensors)

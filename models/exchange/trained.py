@@ -1,4 +1,4 @@
-"""Export of what ``app.py train`` made, a lifter or a refine module, to ``NAME.onnx`` with its card.
+"""The export of a trained lifter or refine module to ``NAME.onnx`` with its card.
 
 The card's figures are those of the exported weights, measured on the held-out people of the motion capture; a refine
 module's are those of its training.
@@ -24,17 +24,18 @@ _PARITY_WINDOWS = 32
 def export_trained(
     checkpoint: Path, name: str, data: Path, weights: Path = WEIGHTS_DIR, overwrite: bool = False
 ) -> tuple[NewModel, Parity]:
-    """Export a checkpoint; whether it is of a lifter or of a refine module is found out from the file.
+    """Export the checkpoint of a lifter or of a refine module; its keys show which one it is.
 
     Args:
         checkpoint: ``RUN/checkpoint.pt`` or ``RUN/refine.pt``.
-        name: of the model, as in 'lift-27'.
-        data: folder with train.npz and val.npz: the card says what the model was trained on.
+        name: name of the model, as in 'lift-27'.
+        data: folder with train.npz and val.npz, which the card describes.
         weights: folder to write to.
         overwrite: whether a model of this name is replaced.
 
     Raises:
-        DataError: the name can't be used, the data are not there, or the file is no checkpoint of ours.
+        ConfigError: the name or the folder can't be used.
+        DataError: the data can't be read, or the file is not a checkpoint of ours.
         ModelError: the export has no parity; files that were there before stay.
     """
     model = new_model(name, weights, overwrite)

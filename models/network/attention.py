@@ -9,7 +9,7 @@ half of the heads attend inside blocks of the l nearest positions, the other hal
     local heads      . . .|x x x|. . .      its block
     stride heads     . x . . x . . x .      same place in each block
 
-Two layers (or one after the other head group's mixing) reach every pair of positions. Each query meets l or T / l
+Two layers reach every pair of positions. Each query meets l or T / l
 keys instead of T. The sequence is reshaped to [T / l, l] and both patterns become small dense products over one of
 the two axes; no T x T matrix is built. l is the divisor of T nearest to sqrt(T), so nothing is padded.
 """

@@ -1,4 +1,4 @@
-"""Multiply-adds of the network, by formula: what a window costs, layer by layer.
+"""Multiply-adds of the network for one window, layer by layer, by formula.
 
 Counted are the products of matrices and convolutions; a multiply-add is two of the FLOPs that
 ``torch.utils.flop_counter`` counts (its total is exactly twice ours). Left out, there as here: softmax, norms, ReLU,

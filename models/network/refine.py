@@ -7,7 +7,7 @@ fully connected layers, which give a weight in 0..1 per joint and image axis: ho
 Depth is the network's.
 
 The second pose needs the distance of the pelvis from the camera. In the published training and tables it is the true
-one, as in ``refined`` here; what runs without a truth fits it (``pipeline.lift.rays``). The module is trained after the
+one, as in ``refined`` here; without a truth it is fitted (``pipeline.lift.rays``). The module is trained after the
 network, together with it at a small learning rate (published: 1e-5), with the MPJPE of the refined pose as the only
 loss: ``models/training/refine.py``.
 """

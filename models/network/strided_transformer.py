@@ -9,7 +9,7 @@ Transactions on Multimedia 25 (2022), figure 2, with strided attention as an opt
 
 A strided layer's feed-forward part ends in a convolution of kernel 3 and stride s, its residual is subsampled
 alike, so T shrinks by s per layer (27 = 3 * 3 * 3) until one token is left. That token descends from frame 0 and
-meets all others by attention and convolution: which frame it describes is a choice of supervision.
+meets all others by attention and convolution: the training decides which frame it describes.
 """
 
 from __future__ import annotations
@@ -84,15 +84,15 @@ class Architecture:
             raise ValueError(f"{self.heads} heads do not divide {self.d_model} channels (strided: two equal groups)")
 
     def to_dict(self) -> ArchitectureFields:
-        """JSON-ready form."""
+        """The options as JSON values."""
         return cast(ArchitectureFields, {**asdict(self), "strides": list(self.strides)})
 
     @staticmethod
     def from_dict(fields: ArchitectureFields) -> Architecture:
-        """Inverse of ``to_dict``; what is missing has its default.
+        """The inverse of ``to_dict``; missing fields get their defaults.
 
         Raises:
-            TypeError, ValueError: there is no such network.
+            TypeError, ValueError: no network has these options.
         """
         return Architecture(**{**fields, "strides": tuple(fields.get("strides", ()))})  # type: ignore[arg-type]  # mypy joins the values
 

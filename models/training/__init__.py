@@ -1,1 +1,1 @@
-"""Training: recipes, data feed, one loop."""
+"""Training: recipes, the feed of batches, stages, and one loop for all of them."""

@@ -1,10 +1,10 @@
-"""The plain network beside its two modifications: strided attention, and the frame-weighted sequence loss.
+"""The ablation: the plain network against its two modifications, strided attention and frame-weighted sequence loss.
 
 Every arm is trained from random weights for the same steps on the same data, once per seed, by ``app.py train`` in a
-process of its own, at 27 frames. What is finished under ``RUN`` is not trained again, so a broken comparison continues
-and a finished one only prints. Out come a table (errors of the held-out people, mean and standard deviation over the
-seeds; milliseconds per window of the network on the CPU), ``RUN/comparison.json`` and the curves as
-``RUN/comparison.png``.
+process of its own, at 27 frames. Trainings that are finished under ``RUN`` are kept, so an interrupted comparison
+continues and a finished one only prints. The results are a table (errors of the held-out people, mean and standard
+deviation over the seeds; milliseconds per window of the network on the CPU), ``RUN/comparison.json`` and the curves
+as ``RUN/comparison.png``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _COLOURS = {"base": "#444444", "strided": "#1f77b4", "strided + alpha_t": "#d627
 
 
 class Point(TypedDict):
-    """A line of a training's log, as far as it is read here; errors in mm."""
+    """The fields of a line of a training's log that are used here; errors in mm."""
 
     step: int
     frame_mpjpe_mm: float
@@ -73,12 +73,12 @@ class Ablation:
 
     Attributes:
         data: folder with train.npz and val.npz.
-        out: folder of the comparison; what is there is kept.
+        out: folder of the comparison; finished trainings in it are kept.
         seeds: trainings of each arm.
         at_once: trainings that run side by side.
         threads: CPU threads of each; 0: PyTorch's default.
         save_every_s: seconds between points of a curve.
-        steps, batch, width, hidden: of each training.
+        steps, batch, width, hidden: settings of each training.
     """
 
     data: Path
@@ -126,15 +126,15 @@ class Run:
 
 
 def runs_under(out: Path, seeds: int) -> list[Run]:
-    """All runs of a comparison, seed by seed, so that a broken one has whole comparisons in it."""
+    """All runs of a comparison, seed by seed, so that an interrupted one has complete seeds in it."""
     return [Run(arm, seed, out / f"{arm.name.replace(' + ', '-')}-{seed}") for seed in range(seeds) for arm in ARMS]
 
 
 def train_all(runs: list[Run], ablation: Ablation) -> None:
-    """Train what is not finished, ``ablation.at_once`` runs at a time.
+    """Train the unfinished runs, ``ablation.at_once`` at a time.
 
     Raises:
-        ConfigError: a training failed; its output is above.
+        DataError: a training failed; its output is above.
     """
     waiting = [run for run in runs if not _finished(run, ablation.steps)]
     active: dict[Run, subprocess.Popen[bytes]] = {}
@@ -171,8 +171,8 @@ def table(runs: list[Run], steps: int, ms: dict[str, float]) -> list[Row]:
     """One row per arm that has finished runs: its figures after ``steps``.
 
     Args:
-        runs: of the comparison.
-        steps: of each training.
+        runs: runs of the comparison.
+        steps: steps of each training.
         ms: attention -> milliseconds per window.
     """
     rows: list[Row] = []
@@ -232,7 +232,7 @@ def plot(runs: list[Run], path: Path) -> None:
                 linewidth=1,
                 label=run.arm.name if run.seed == 0 else None,
             )
-        # The beginning, where all fall alike, would flatten what is to be compared.
+        # The beginning, where all curves fall alike, would flatten their differences.
         best = min(entry[metric] for run in runs for entry in run.log())
         axes.set(xlabel="step", ylabel=f"{label}, mm (held-out people)", ylim=(0.98 * best, _SHOWN * best))
         axes.grid(True, alpha=0.3)
@@ -241,10 +241,10 @@ def plot(runs: list[Run], path: Path) -> None:
 
 
 def compare(ablation: Ablation) -> None:
-    """Train what is missing, then print the table, store the figures, draw the curves.
+    """Train the missing runs, then print the table, store the figures, draw the curves.
 
     Raises:
-        ConfigError: a training failed; its output is above.
+        DataError: a training failed; its output is above.
     """
     runs = runs_under(ablation.out, ablation.seeds)
     train_all(runs, ablation)

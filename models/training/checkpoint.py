@@ -1,7 +1,7 @@
-"""The files of a training: ``checkpoint.pt`` of a lifter, by single frames or windows, and ``refine.pt`` of a module.
+"""The files of a training: ``checkpoint.pt`` of a lifter (frames or windows), ``refine.pt`` of a refine module.
 
-Both are dictionaries that PyTorch loads without running code. Files of earlier versions load too; what they lack is
-said below.
+Both are dictionaries that PyTorch loads without running code. Files of earlier versions load too; their missing
+fields are noted below.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LifterRecipeFields(TypedDict, total=False):
 
 
 class StageRecord(LifterRecipeFields, total=False):
-    """A stage of training as checkpoints and cards remember it; ``minutes`` are those that it took.
+    """A stage of training, as stored in checkpoints and cards; ``minutes`` is the time that it took.
 
     Attributes:
         what: kind of the training.
@@ -85,10 +85,10 @@ class LifterState(_SinceStages):
 
     Attributes:
         what: kind of the training. The first versions lack it.
-        stages_before: of the runs that the first weights came from, in order. The first versions lack it.
-        architecture, recipe: of the network and of the run.
+        stages_before: stages of the runs that the initial weights came from, in order. The first versions lack it.
+        architecture, recipe: the network's options, and the run's recipe.
         network, average: weights, and their moving average, which is the result.
-        optimisers: in the order of the stage's.
+        optimisers: their states, in the stage's order.
         step, seconds: how far the run is.
     """
 
@@ -124,12 +124,12 @@ class RefineState(_SinceResuming):
     """``refine.pt``.
 
     Attributes:
-        recipe: of the run.
-        lifter: whose poses the module corrects.
+        recipe: the run's recipe.
+        lifter: the lifter whose poses the module corrects.
         metrics: errors on held-out people without and with the module.
         state: the module's weights.
-        network: the lifter's weights where they are trained too. Earlier versions lack this and all below: what they
-            stored had come to its end, and the network was in ``checkpoint.pt`` alone.
+        network: the lifter's weights, if they are trained too. Earlier versions lack this field and all below: they
+            stored finished runs only, with the network in ``checkpoint.pt`` alone.
         optimisers, step, seconds: as in ``LifterState``.
         random: state of PyTorch's random numbers, which the dropout draws from on a CPU.
     """
@@ -151,7 +151,7 @@ def fields_of_refine(recipe: RefineRecipe) -> RefineRecipeFields:
 
 
 def record_of(state: LifterState) -> StageRecord:
-    """The stage that a checkpoint is of: its recipe, and how far it came."""
+    """The stage of a checkpoint: its recipe, and how far it got."""
     kind = {"what": state["what"]} if "what" in state else {}
     record = {
         **kind,
@@ -175,7 +175,7 @@ def load_safely(path: Path) -> object:
 
     Raises:
         DataError: the file can't be read.
-        ModelError: it holds something else.
+        ModelError: it holds other objects.
     """
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
@@ -187,25 +187,25 @@ def load_safely(path: Path) -> object:
 
 
 def read_state(path: Path) -> LifterState | RefineState:
-    """A file of a training; which of the two kinds is found out from its keys.
+    """The state in a file of a training; its keys show which of the two kinds it is.
 
     Raises:
-        DataError: it can't be read, or is not of our training.
+        DataError: the file can't be read, or is not from our training.
     """
     try:
         state = load_safely(path)
     except ModelError as error:
         raise DataError(f"{path} is not a checkpoint of 'app.py train': {error}") from error
     if isinstance(state, dict):
-        if _has(state, {"architecture": dict, "recipe": dict, "network": dict, "average": dict, "step": int}):
+        if _has_fields(state, {"architecture": dict, "recipe": dict, "network": dict, "average": dict, "step": int}):
             return cast(LifterState, state)
-        if _has(state, {"recipe": dict, "lifter": dict, "metrics": dict, "state": dict}):
+        if _has_fields(state, {"recipe": dict, "lifter": dict, "metrics": dict, "state": dict}):
             return cast(RefineState, state)
     raise DataError(f"{path} is not a checkpoint of 'app.py train'; it holds {describe(state)}")
 
 
 def is_lifter(state: LifterState | RefineState) -> bool:
-    """Whether a state is of a lifter."""
+    """Whether a state is that of a lifter."""
     return "average" in state
 
 
@@ -213,7 +213,7 @@ def read_lifter(path: Path) -> LifterState:
     """The checkpoint of a lifter.
 
     Raises:
-        DataError: it can't be read, or is something else.
+        DataError: the file can't be read, or is something else.
     """
     state = read_state(path)
     if not is_lifter(state):
@@ -225,7 +225,7 @@ def read_refine(path: Path) -> RefineState:
     """The checkpoint of a refine module.
 
     Raises:
-        DataError: it can't be read, or is something else.
+        DataError: the file can't be read, or is something else.
     """
     state = read_state(path)
     if is_lifter(state):
@@ -234,10 +234,10 @@ def read_refine(path: Path) -> RefineState:
 
 
 def architecture_in(state: LifterState, path: Path) -> Architecture:
-    """The network that a checkpoint is of.
+    """The architecture of a checkpoint's network.
 
     Raises:
-        ConfigError: there is no such network.
+        DataError: no network has this architecture.
     """
     try:
         return Architecture.from_dict(state["architecture"])
@@ -253,5 +253,5 @@ def describe(state: object) -> str:
     return f"{len(names)} entries: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''}"
 
 
-def _has(state: dict[object, object], wanted: dict[str, type]) -> bool:
+def _has_fields(state: dict[object, object], wanted: dict[str, type]) -> bool:
     return all(isinstance(state.get(key), kind) for key, kind in wanted.items())

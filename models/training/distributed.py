@@ -3,7 +3,7 @@
     torchrun --nproc-per-node 2 app.py train --data DIR --out RUN [options]
 
 ``--batch`` stays the number of windows per optimiser step: every process takes its part of the same batch, so the run
-sees the data, and up to rounding has the losses and weights, of a run with one process. Gradients are averaged by
+has the data and, up to rounding, the losses and weights of a run with one process. Gradients are averaged by
 DistributedDataParallel. Batch norms must be told about the whole batch: ``torch.nn.SyncBatchNorm`` does it on a
 GPU only, ``SyncedBatchNorm`` here on both. Backend: NCCL with one GPU per process where CUDA is available, else gloo.
 """
@@ -33,7 +33,7 @@ class Processes:
 
     Attributes:
         rank, size: its number from 0, and how many there are.
-        device: what it trains on.
+        device: the device that it trains on.
     """
 
     rank: int = 0
@@ -42,7 +42,7 @@ class Processes:
 
     @property
     def data_device(self) -> torch.device | None:
-        """Where ``models.training.feed`` makes the batches: on the GPU, if there is one."""
+        """The GPU, if there is one: ``models.training.feed`` makes the batches there."""
         return self.device if self.device.type == "cuda" else None
 
     @property
@@ -58,7 +58,7 @@ class Processes:
         """
         if batch % self.size:
             raise ConfigError(
-                "--batch", batch, f"can't be shared evenly by {self.size} processes; use a multiple of it"
+                "--batch", batch, f"can't be shared evenly by {self.size} processes; use a multiple of {self.size}"
             )
         share = batch // self.size
         return slice(self.rank * share, (self.rank + 1) * share)
@@ -93,7 +93,8 @@ def joined() -> Iterator[Processes]:
     """Join the processes that torchrun started, if it did; leave them at the end.
 
     Raises:
-        ConfigError: the environment is incomplete, or there are more processes than GPUs.
+        ConfigError: the environment of torchrun is incomplete.
+        DeviceError: there are more processes than GPUs.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
@@ -118,7 +119,7 @@ def joined() -> Iterator[Processes]:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """All-reduce whose gradient is all-reduced too: what each process adds to the sum acts on the losses of all."""
+    """All-reduce whose gradient is all-reduced too, since each process's summand acts on the losses of all."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:

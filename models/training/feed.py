@@ -1,4 +1,4 @@
-"""Feed a training with batches: by a worker process on the CPU, or by the GPU itself, ahead of the training."""
+"""The feed of batches: made ahead of the training, by a worker process on the CPU or on the GPU itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from models.data.mocap import WindowSampler, every_nth_frame, load_mocap
 from models.data.torch_random import TorchRandom
 
 Tensors = tuple[Tensor, ...]
-"""A batch: keypoints and truth, and what else a stage needs; the first axis of all is the batch."""
+"""A batch: keypoints, truth, and further tensors of a stage; the first axis is the batch."""
 
 # Drop-outs are counted in frames: where frames are far apart, they would last for whole windows.
 SPARSE_NOISE = replace(TRAINING, joint_dropout=0.15, frame_dropout=0.02, sparse=0.0)
@@ -42,11 +42,11 @@ class Batches(IterableDataset[Tensors]):
         batch, window, target, every: windows per batch, frames per window, target frame, every n-th frame.
         seed: of all choices.
         first: number of the first batch.
-        part: what is given out of every batch; all of it is made, so that the data do not depend on how it is shared.
+        part: the part of every batch to yield; whole batches are made, so that the data do not depend on the parts.
         as_captured: share of windows whose motion is not changed.
         lower_body: share of windows without legs.
         known: share of the cameras whose focal length is known within a few percent.
-        device: a GPU that makes the batches, some at once; None: NumPy. The two give different numbers.
+        device: a GPU that makes several batches at once; None: NumPy. The two give different numbers.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class Batches(IterableDataset[Tensors]):
         self.at_once = 1 if device is None else max(1, _FRAMES_AT_ONCE // (batch * window))
 
     def sampler(self) -> WindowSampler:
-        """The source of the windows."""
+        """The sampler of the windows."""
         mocap = load_mocap(self.data / "train.npz")
         return every_nth_frame(mocap, self.window, self.target, self.every, self.device)
 
     @property
     def noise(self) -> NoiseRecipe:
-        """The disturbance of the keypoints."""
+        """The recipe of the keypoint noise."""
         return replace(TRAINING if self.every == 1 else SPARSE_NOISE, lower_body=self.lower_body)
 
     def tensors(self, batch: Batch) -> Tensors:
@@ -133,25 +133,25 @@ class Frames(Batches):
         )
 
     def sampler(self) -> WindowSampler:
-        """The source of the frames."""
+        """The sampler of the frames."""
         mocap = load_mocap(self.data / "train.npz")
         return WindowSampler(mocap, self.window, self.target, self._RATES_HZ, self._RATES_HZ, self.device)
 
     @property
     def noise(self) -> NoiseRecipe:
-        """The disturbance of the keypoints."""
+        """The recipe of the keypoint noise."""
         return replace(_FRAME_NOISE, lower_body=self.lower_body)
 
     def tensors(self, batch: Batch) -> Tensors:
-        """Windows taken apart."""
+        """Keypoints and truth of single frames."""
         return tuple(tensor.flatten(0, 1) for tensor in super().tensors(batch))
 
 
 class RefineBatches(Batches):
-    """Endless batches with, third, the scale [B] of each window's view, see ``models.data.batches.Batch``."""
+    """Endless batches whose third tensor [B] is each window's factor from keypoints to rays, see ``Batch.scale``."""
 
     def tensors(self, batch: Batch) -> Tensors:
-        """Input and output of the network, and the scale."""
+        """Input and output of the network, and the factors to rays."""
         return *super().tensors(batch), torch.as_tensor(batch.scale)
 
 
@@ -183,7 +183,7 @@ def _made_on_gpu(batches: Batches, device: torch.device) -> Iterator[Tensors]:
                     if ended.is_set():
                         return
                     put((batch, stream.record_event()))
-        except BaseException as error:  # goes on where the batches are used
+        except BaseException as error:  # raised again where the batches are used
             put(error)
 
     thread = threading.Thread(target=make, name="batches", daemon=True)
@@ -197,7 +197,7 @@ def _made_on_gpu(batches: Batches, device: torch.device) -> Iterator[Tensors]:
             current = torch.cuda.current_stream(device)
             current.wait_event(made)
             for tensor in batch:
-                tensor.record_stream(current)  # its memory is not free before the training has used it
+                tensor.record_stream(current)  # keeps its memory until the training has used it
             yield batch
     finally:
         ended.set()

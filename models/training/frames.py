@@ -30,7 +30,7 @@ from models.training.validation import errors_mm, validation_windows
 
 
 class SingleFrames(LifterStage):
-    """A run on single frames; its files are those of a lifter."""
+    """A run on single frames; it stores the same files as a run on windows."""
 
     def __init__(self, arch: Architecture, recipe: LifterRecipe, device: torch.device = CPU) -> None:
         super().__init__(arch, recipe, device)

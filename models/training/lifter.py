@@ -1,4 +1,4 @@
-"""The stages that train a lifter's network, by single frames or by windows: weights, optimisers, files in common."""
+"""The common part of the stages that train a lifter's network: weights, optimisers, files."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _WEIGHT_DECAY = 0.01
 
 
 class LifterStage(Stage):
-    """A run whose result is a lifter.
+    """A run that trains a lifter.
 
     Args:
         arch: the network.
-        recipe: what decides the result.
+        recipe: the training's recipe.
         device: where it is trained.
 
     Attributes:
-        lifter: the network; ``network`` is the same.
-        stages_before: of the runs that its first weights came from, see ``models.training.warm_start``.
+        lifter: the network, the same as ``network``.
+        stages_before: stages of the runs that its initial weights came from, see ``models.training.warm_start``.
     """
 
     largest_gradient = 1.0
@@ -53,7 +53,7 @@ class LifterStage(Stage):
         self.stages_before: list[StageRecord] = []
 
     def prepare(self) -> None:
-        """Change the initial weights, where the stage needs it."""
+        """Change the initial weights, if the stage needs it."""
 
     def state(self) -> LifterState:
         """The state that ``save`` stores; the tensors are the run's own."""
@@ -84,14 +84,14 @@ class LifterStage(Stage):
         self.stages_before = state.get("stages_before", [])
 
     def start_from(self, checkpoint: Path, data: Path) -> None:
-        """Begin with what another network has learned, see ``models.training.warm_start``.
+        """Start from the weights of another network, see ``models.training.warm_start``.
 
         Args:
-            checkpoint: of a lifter's training (.pt), or an exported lifter (.onnx) with its card.
+            checkpoint: a checkpoint of a lifter's training (.pt), or an exported lifter (.onnx) with its card.
             data: folder with train.npz.
 
         Raises:
-            ConfigError, ModelError: it can't be used; the message says why.
+            PoseStrideError: the checkpoint can't be used; the message says why.
         """
         recipe, window = self.recipe, self.lifter.arch.window
         windows = Batches(data, _STATISTICS, window, recipe.target, recipe.every, recipe.seed)

@@ -1,7 +1,7 @@
-"""The training loop: one for all stages. What differs between them is in ``frames``, ``windows`` and ``refine``.
+"""The training loop of all stages. Their differences are in ``frames``, ``windows`` and ``refine``.
 
 The state (weights, their moving average, optimisers, step) is stored every few minutes and at the end; the same
-command continues it. ``RUN/log.jsonl`` holds the curve. On a GPU, batches are made there too, see
+command continues it. ``RUN/log.jsonl`` holds the curve. With a GPU, batches are made on it too, see
 ``models/training/feed.py``; for several processes see ``models/training/distributed.py``.
 """
 
@@ -25,13 +25,13 @@ LOG = "log.jsonl"
 
 @dataclass(frozen=True)
 class Run:
-    """Where a training reads and writes, and how it runs; nothing of this changes the result.
+    """Folders and settings of a training that do not change its result.
 
     Attributes:
         data: folder with train.npz and val.npz.
         out: folder of the run.
-        save_every_s: seconds between states and log entries.
-        compiled: torch.compile: slow start, faster steps.
+        save_every_s: seconds between saved states, and between log entries.
+        compiled: whether to use torch.compile: slow start, faster steps.
     """
 
     data: Path
@@ -47,7 +47,7 @@ class LogEntry:
     Attributes:
         step, seconds: how far the run is.
         loss_m: mean loss since the entry before, metres.
-        errors: on held-out people.
+        errors: errors on held-out people.
     """
 
     step: int
@@ -56,7 +56,7 @@ class LogEntry:
     errors: Errors
 
     def line(self) -> str:
-        """As JSON; minutes and millimetres."""
+        """The entry as JSON, in minutes and millimetres."""
         about = {"step": self.step, "minutes": round(self.seconds / 60, 1), "loss_mm": round(1000 * self.loss_m, 2)}
         return json.dumps({**about, **self.errors})
 
@@ -65,7 +65,7 @@ def resume(stage: Stage, out: Path) -> bool:
     """Continue from the state in the folder of a run; returns whether there is one.
 
     Raises:
-        ConfigError: it is of another network, or of another stage.
+        DataError: the state is that of another network or stage.
     """
     state = out / stage.file
     if state.exists():
@@ -77,9 +77,9 @@ def train(stage: Stage, run: Run, processes: Processes = ALONE) -> None:
     """Train to the end of the recipe; the first process judges, logs and saves as it goes.
 
     Raises:
-        ConfigError: the stage can't be trained by several processes, or not in this way.
+        ConfigError: the stage, or an option, does not work with several processes.
     """
-    _check(stage, run, processes)
+    _check_processes(stage, run, processes)
     run.out.mkdir(parents=True, exist_ok=True)
     batches = stage.batches(run.data, processes)
     judge = stage.judge(run.data) if processes.first else None
@@ -103,11 +103,11 @@ def train(stage: Stage, run: Run, processes: Processes = ALONE) -> None:
 
 
 def update(stage: Stage, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
-    """One optimiser step; returns the loss [] in metres, where it was computed: nothing waits for it.
+    """One optimiser step; returns the loss [] in metres, on its device: nothing waits for it.
 
     Args:
-        stage: whose weights change.
-        network: the stage's network, or what wraps it.
+        stage: the stage, whose weights change.
+        network: the stage's network, or its wrapper.
         batch: on the network's device.
     """
     rate = stage.recipe.rate(stage.step, stage.progress)
@@ -127,7 +127,7 @@ def update(stage: Stage, network: Forward, batch: tuple[Tensor, ...]) -> Tensor:
     return loss.detach()
 
 
-def _check(stage: Stage, run: Run, processes: Processes) -> None:
+def _check_processes(stage: Stage, run: Run, processes: Processes) -> None:
     if processes.size == 1:
         return
     if not stage.several_processes:

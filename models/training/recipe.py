@@ -1,4 +1,4 @@
-"""Recipes: what decides the result of a training, besides the network and the data. PyTorch is not needed here."""
+"""Recipes: all settings that decide a training's result, besides network and data. PyTorch is not needed here."""
 
 from __future__ import annotations
 
@@ -42,17 +42,19 @@ class Recipe(ABC):
 
 @dataclass(frozen=True)
 class LifterRecipe(Recipe):
-    """Of a lifter, by single frames or by windows. The learning rate is constant after a warm-up and falls linearly to
-    zero over the last part of the run, so that a run can be prolonged before the fall.
+    """The recipe of a lifter, on single frames or windows.
+
+    The learning rate is constant after a warm-up and falls linearly to zero over the last part of the run, so that a
+    run can be prolonged before the fall.
 
     Attributes:
         muon_lr: learning rate of Muon (matrices of the encoders); AdamW has the embeddings, norms, heads, convolutions.
-        warmup, decay: steps of the rise, share of the run that the fall takes.
+        warmup, decay: steps of the warm-up, and share of the run in which the rates fall.
         ema: decay of the moving average of the weights.
         target: index of the target frame.
         weighted: frame-weighted sequence loss (alpha_t) or plain mean.
         velocity: weight of the velocity term.
-        every: windows look at every n-th frame: 9 frames, 3 apart, cover what 27 do at a third of the cost.
+        every: n where windows take every n-th frame: 9 frames, 3 apart, span as much time as 27 at a third of the cost.
     """
 
     muon_lr: float = 2e-3
@@ -72,10 +74,10 @@ class LifterRecipe(Recipe):
 
 @dataclass(frozen=True)
 class RefineRecipe(Recipe):
-    """Of a refine module. The learning rates fall to zero by a cosine.
+    """The recipe of a refine module. The learning rates fall to zero by a cosine.
 
     Attributes:
-        network_lr: learning rate of the lifter's network; 0: it is not trained.
+        network_lr: learning rate of the lifter's network; 0: the network is not trained.
         hidden, dropout: width of the module's hidden layer (as published), and dropout after it.
         known: share of the cameras whose focal length is known within a few percent.
     """
@@ -93,7 +95,7 @@ class RefineRecipe(Recipe):
 
 
 FRAMES = LifterRecipe(steps=6000, batch=1536)
-"""Of single frames, unless it is told otherwise: huge batches, since a frame costs a few percent of a window."""
+"""The default for single frames: huge batches, since a frame costs a few percent of a window."""
 
 WINDOWS = LifterRecipe()
 REFINE = RefineRecipe()

@@ -1,7 +1,7 @@
-"""The stage that trains the refine module of a lifter (``models/network/refine.py``), on cameras that are known.
+"""The stage that trains a lifter's refine module (``models/network/refine.py``), with known cameras.
 
 The network is trained first and without the module, as published. The module then learns on its poses, with the MPJPE
-of the refined target frame as the only loss. By default the network stays what it is, so that one file serves with and
+of the refined target frame as the only loss. By default the network stays unchanged, so that one file serves with and
 without the module; with ``network_lr`` (1e-5) it is trained further together with the module, as published, and
 ``RUN/checkpoint.pt`` holds it, to be exported as any other lifter.
 """
@@ -59,7 +59,7 @@ class RefinedLifter(nn.Module):
     Args:
         lifter: the network.
         refine: the module.
-        frozen: whether the network stays what it is, in training too.
+        frozen: whether the network stays unchanged in training.
         target: index of the target frame.
     """
 
@@ -68,7 +68,7 @@ class RefinedLifter(nn.Module):
         self.lifter, self.refine, self.frozen, self.target = lifter.requires_grad_(not frozen), refine, frozen, target
 
     def train(self, mode: bool = True) -> RefinedLifter:
-        """Training mode for what is trained."""
+        """Set training mode, but not for a frozen network."""
         super().train(mode)
         self.lifter.train(mode and not self.frozen)
         return self
@@ -78,7 +78,7 @@ class RefinedLifter(nn.Module):
 
         Args:
             keypoints: [B, T, J, C], as the lifter takes them.
-            scale: [B], as in ``models.data.batches.Batch``.
+            scale: [B], factor from keypoints to rays, as in ``models.data.batches.Batch``.
         """
         frame, _ = self.lifter(keypoints)
         lifted = torch.cat([torch.zeros_like(frame[:, :1]), frame[:, 1:]], 1)
@@ -86,20 +86,20 @@ class RefinedLifter(nn.Module):
 
 
 class RefineModule(Stage):
-    """A run of a refine module for one lifter.
+    """A run that trains a refine module for one lifter.
 
     Args:
         lifter: its checkpoint (.pt), or the exported lifter (.onnx) with its card.
-        recipe: what decides the result.
+        recipe: the training's recipe.
         data: folder with train.npz.
         device: where it is trained.
 
     Attributes:
         refine: the module.
-        metrics: errors without and with it, as judged last.
+        metrics: latest errors without and with the module.
 
     Raises:
-        ConfigError, ModelError: the lifter can't be used.
+        PoseStrideError: the lifter can't be used.
     """
 
     file = "refine.pt"
@@ -144,7 +144,10 @@ class RefineModule(Stage):
         return mpjpe(refined, truth[:, self._windows.recipe.target])
 
     def judge(self, data: Path) -> Callable[[], Errors]:
-        """Without and with refinement: held-out people as captured, random cameras of known focal length."""
+        """A function that measures errors without and with the module.
+
+        They are those of held-out people as captured, seen by random cameras of known focal length.
+        """
         target, arch = self._windows.recipe.target, self._windows.lifter.arch
         sampler = every_nth_frame(load_mocap(data / "val.npz"), arch.window, target, 1)
         network = cast(RefinedLifter, self.average)
@@ -216,7 +219,7 @@ class RefineModule(Stage):
         if with_network:
             self._windows.lifter.load_state_dict(_network_in(state, path))
         self.metrics = state["metrics"]
-        # A module of an earlier version had come to its end, and kept no optimiser.
+        # Earlier versions stored finished modules only, without optimisers.
         self.step, self.seconds = state.get("step", state["recipe"]["steps"]), state.get("seconds", 0.0)
         stored: list[OptimiserState] = state.get("optimisers", [])
         for optimiser, of_optimiser in zip(self.optimisers, stored, strict=bool(stored)):

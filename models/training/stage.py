@@ -1,4 +1,4 @@
-"""A stage of training: the parts in which one training differs from another, for ``models.training.loop``."""
+"""The base class of training stages: the parts in which they differ, for ``models.training.loop``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.training.feed import Batches
 from models.training.recipe import Recipe
 
 Forward = Callable[..., Any]
-"""A network, or what wraps it (several processes, compiled); PyTorch does not annotate what calling it gives."""
+"""A network, or its wrapper (several processes, compiled). PyTorch does not annotate its result."""
 
 Errors = dict[str, float]
 """Name of an error with its unit, as in 'frame_mpjpe_mm' -> its mean over held-out people."""
@@ -26,9 +26,9 @@ class Stage(ABC):
     """A run of one stage: its state, and how it makes batches, computes losses, judges and saves.
 
     Args:
-        recipe: what decides the result.
-        network: whose weights are trained, where they are trained.
-        optimisers: of its parameters, made with their full learning rates.
+        recipe: the training's recipe.
+        network: the network to train, on its device.
+        optimisers: optimisers of its parameters, with their full learning rates.
         ema: decay of the moving average of the weights; 0: there is none, ``average`` is the network.
 
     Attributes:
@@ -36,7 +36,7 @@ class Stage(ABC):
         title: kind of the training, for cards.
         several_processes: whether processes of torchrun can share the batches.
         largest_gradient: norm that gradients are clipped to; None: they are not.
-        average: moving average of the weights, which is what is judged and exported.
+        average: moving average of the weights, which is judged and exported.
         rates: full learning rates, per optimiser and group of parameters.
         step, seconds: how far the run is.
     """
@@ -71,7 +71,7 @@ class Stage(ABC):
 
     @abstractmethod
     def batches(self, data: Path, processes: Processes) -> Batches:
-        """This process' endless training batches from the step on that the run has come to.
+        """This process's endless training batches, from the run's current step on.
 
         Args:
             data: folder with train.npz.
@@ -83,13 +83,13 @@ class Stage(ABC):
         """Loss [] of a batch in metres.
 
         Args:
-            network: the stage's network, or what wraps it.
+            network: the stage's network, or its wrapper.
             batch: as ``batches`` makes them, on the network's device.
         """
 
     @abstractmethod
     def judge(self, data: Path) -> Callable[[], Errors]:
-        """A function that measures errors in mm on held-out people; what it needs is made once.
+        """A function that measures errors in mm on held-out people; its data are made once.
 
         Args:
             data: folder with val.npz.
@@ -104,5 +104,5 @@ class Stage(ABC):
         """Continue from a stored state.
 
         Raises:
-            ConfigError: it is of another network, or not a state of this stage.
+            DataError: the state is that of another network or stage.
         """

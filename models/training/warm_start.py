@@ -1,8 +1,8 @@
-"""Begin a training with what another network has learned.
+"""The start of a training from the weights of another network.
 
 Across window lengths everything but the position embeddings has the same shape, and these are interpolated over the
 window, as is usual for transformers at another resolution (Dosovitskiy et al., ICLR 2021, section 3.2). A wider hidden
-layer keeps the function: what is new in it does not count yet (Chen et al., "Net2Net", ICLR 2016).
+layer keeps the function: its new units do not contribute yet (Chen et al., "Net2Net", ICLR 2016).
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ def start_from(network: StridedTransformer, checkpoint: Path, windows: Callable[
     """Take over the averaged weights of a checkpoint of training (windows or frames), or of an export.
 
     Args:
-        network: gets the weights that it has at the same place, position embeddings resampled.
-        checkpoint: of the same widths, but for the hidden layers, which may be narrower; window, strides and attention
+        network: gets the weights of the same names; position embeddings are resampled.
+        checkpoint: has the same widths, except that its hidden layers may be narrower; window, strides and attention
             may differ. Or an exported lifter (.onnx).
         windows: makes keypoints [B, T, J, C] of the training data, for exported lifters, see ``exchange.from_onnx``.
 
     Returns:
-        Names of what the checkpoint does not have: it keeps its initial values.
+        Names of the weights that the checkpoint lacks; they keep their initial values.
 
     Raises:
-        ConfigError: no checkpoint of ours, or of other widths.
+        ConfigError: the widths differ.
+        DataError: the file is not a checkpoint of ours.
     """
     theirs, stored = _weights(checkpoint, windows)
     ours = network.arch
@@ -63,8 +64,8 @@ def read_architecture(checkpoint: Path) -> tuple[Architecture, int]:
     """The network of a checkpoint or export that ``start_from`` can read, and its target frame.
 
     Raises:
-        DataError: no checkpoint of ours.
-        ModelError: an export without a valid card.
+        DataError: the file is not a checkpoint of ours.
+        ModelError: an export has no valid card.
     """
     if checkpoint.suffix == ".onnx":
         card = _lifter_card(checkpoint)
@@ -74,10 +75,10 @@ def read_architecture(checkpoint: Path) -> tuple[Architecture, int]:
 
 
 def stages_of(checkpoint: Path) -> list[StageRecord]:
-    """How the weights of a checkpoint that ``start_from`` can read came about: recipes of all stages, in order.
+    """The stages, in order, that made the weights of a checkpoint that ``start_from`` can read.
 
     Raises:
-        DataError: no checkpoint of ours.
+        DataError: the file is not a checkpoint of ours.
     """
     if checkpoint.suffix == ".onnx":
         card = _lifter_card(checkpoint)
@@ -95,7 +96,7 @@ def _lifter_card(export: Path) -> LifterCard:
 
 
 def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:
-    """A stored tensor in the shape of ours."""
+    """A stored tensor, fitted to the shape of ours."""
     if stored.shape == value.shape:
         return stored
     if name.endswith("position"):  # [1, T, D]
@@ -104,7 +105,7 @@ def _fitted(name: str, stored: Tensor, value: Tensor) -> Tensor:
     wide = value.clone()
     if ".expand." in name:  # [hidden, D(, 1)] or [hidden]: new units as they were initialised
         wide[: len(stored)] = stored
-    else:  # reduce.weight [D, hidden(, 3)]: nothing comes from them yet
+    else:  # reduce.weight [D, hidden(, 3)]: new units contribute nothing yet
         wide.zero_()
         wide[:, : stored.shape[1]] = stored
     return wide

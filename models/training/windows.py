@@ -1,4 +1,4 @@
-"""The stage that trains a lifter on windows: both heads, and how the sequence moves."""
+"""The stage that trains a lifter on windows: both heads, and the velocity of the sequence."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from pipeline.job import Job, Observer, Wants
 from pipeline.job_options import JobOptions, ResultOptions
 from pipeline.job_report import Counts, Report, Timings
 
-_WAITING = "wait"  # the stage of a live source, which is no work
+_WAITING = "wait"  # the source stage of a live run, which is no work
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,21 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Pictures(Observer):
-    """Wants pictures and does nothing with them, as a screen that takes no time."""
+    """Asks for pictures and ignores them, like a screen that takes no time."""
 
     def begin(self, job: Job) -> Wants:
-        """Pictures, please."""
+        """Ask for pictures."""
         return Wants.PICTURES
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a run took.
+    """Times, counts and memory of a run.
 
     Attributes:
-        timings, counts: as in its report.
-        shares: of the work, by stage: seconds of the stage in those of all stages; None for waiting.
-        peak_memory_mb: of the whole process.
+        timings, counts: as in the report.
+        shares: stage -> its share of the time of all stages; None for waiting.
+        peak_memory_mb: peak of the whole process.
     """
 
     timings: Timings
@@ -66,10 +66,10 @@ class Figures:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the source once into a temporary folder and print the figures; returns the exit code, as that of ``run``.
+    """Run the source once into a temporary folder and print the figures; returns the exit code, like ``run``.
 
     Raises:
-        PoseStrideError: what went wrong.
+        PoseStrideError: the run failed.
     """
     if options.json is not None and not options.json.parent.is_dir():
         raise ConfigError("--json", options.json, f"lies in no folder: create {options.json.parent} first")
@@ -94,7 +94,7 @@ def execute(options: argparse.Namespace) -> int:
         write_run_json(options.json, asdict(figures))
     if stop.interrupt is None:
         return 0
-    remark(f"{stop.interrupt}: these are the figures of a part")
+    remark(f"{stop.interrupt}: these figures cover only a part of the source")
     return stop.interrupt.exit_code
 
 

@@ -1,4 +1,4 @@
-"""What the program says to its user."""
+"""Output of the command line: results to stdout, remarks to stderr."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 
 
 def say(words: str) -> None:
-    """Print the result; a terminal that has gone meanwhile is no reason to fail."""
+    """Print a result; if the terminal is gone, do nothing."""
     with suppress(OSError):
         print(words, flush=True)
 
 
 def remark(words: str) -> None:
-    """Print what is not the result, to stderr, likewise."""
+    """Print a remark to stderr; if the terminal is gone, do nothing."""
     with suppress(OSError):
         print(words, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""``doctor``: what this machine has for PoseStride, what is missing, and what to do about it."""
+"""``doctor``: a check of this machine: what is installed, what is missing, and what to do about it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipeline.runtime.gpu import gpu_problems, nvidia_smi
 _ONNX_RUNTIMES = {f"onnxruntime{flavour}" for flavour in ("", "-gpu", "-directml", "-openvino", "-qnn", "-rocm")}
 _OPENCVS = {f"opencv{contrib}-python{headless}" for contrib in ("", "-contrib") for headless in ("", "-headless")}
 
-# (level, text): 'ok', 'note' (something is not available that not everybody needs), 'problem'
+# (level, text): 'ok', 'note' (something optional is not available), 'problem'
 Finding = tuple[str, str]
 
 
@@ -106,9 +106,9 @@ def _engine_cache() -> Iterator[Finding]:
     try:
         folder = cache_dir()
         used = size_bytes(folder) / 2**20
-        yield "ok", f"TensorRT's engines: {folder}, {used:.0f} of at most {LIMIT_BYTES / 2**20:.0f} MiB; may be deleted"
+        yield "ok", f"TensorRT engines: {folder}, {used:.0f} of at most {LIMIT_BYTES / 2**20:.0f} MiB; may be deleted"
     except (OSError, RuntimeError) as error:
-        yield "note", f"TensorRT's engines can't be kept: {error}"
+        yield "note", f"TensorRT engines can't be kept: {error}"
 
 
 def _screen() -> Iterator[Finding]:

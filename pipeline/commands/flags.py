@@ -1,4 +1,4 @@
-"""The command line's names of fields: errors of the library speak of fields, those of the program of its options."""
+"""Fields to options: errors of the library name fields, errors of the command line name options."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FLAGS = {
     "threads": "--threads",
     "window": "--window",
 }
-"""By field. A field that is not here is called by its own name."""
+"""Field -> option. A field that is not here keeps its name."""
 
 
 def in_flags(error: Exception) -> str:
@@ -46,5 +46,5 @@ def in_flags(error: Exception) -> str:
 
 
 def _flags_for_fields(text: str) -> str:
-    """The text with the options of fields that stand in backticks."""
+    """The text, with fields in backticks replaced by their options."""
     return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[1]), text)

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: a run that is asked to end keeps what is finished; anything else ends at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: a run that is asked to end keeps its finished results; any other work ends at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-_PATIENCE_S = 2.0  # signals that follow the first one sooner are no impatience: see ``stopping``
+_PATIENCE_S = 2.0  # signals that follow the first one sooner are ignored: see ``stopping``
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "interrupted: the terminal was closed"}
 
@@ -20,7 +20,7 @@ class Interrupt(KeyboardInterrupt):
     """A signal that asks the program to end.
 
     Args:
-        number: of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, number: int = signal.SIGINT) -> None:
@@ -32,7 +32,7 @@ class Interrupt(KeyboardInterrupt):
 def interrupts() -> Iterator[None]:
     """Raise ``Interrupt`` in the main thread when a signal asks the program to end; not again within ``_PATIENCE_S``.
 
-    What comes twice would otherwise tear the cleaning up.
+    A second signal would otherwise interrupt the cleaning up.
     """
     last_s = -math.inf
 
@@ -50,8 +50,8 @@ class Stop:
     """Whether a run was asked to end, and how.
 
     Attributes:
-        interrupt: what asked first; None if nothing did.
-        forced: whether the end could not be waited for.
+        interrupt: the first signal; None if there was none.
+        forced: whether a later signal cut the waiting short.
     """
 
     def __init__(self) -> None:
@@ -63,8 +63,8 @@ class Stop:
 def stopping(end: Callable[[], None]) -> Iterator[Stop]:
     """The first signal calls ``end``, in a thread; one that comes later than ``_PATIENCE_S`` raises ``Interrupt``.
 
-    Earlier ones are no impatience: a terminal that is closed, and ``timeout``, send theirs twice. After that no signal
-    is heard, so that what is finished can be closed.
+    Signals before that are ignored: closing a terminal, and ``timeout``, send theirs twice. Signals after it are
+    ignored too, so that finished results can be closed.
 
     Args:
         end: makes the run take no more frames and finish those under way.
@@ -89,18 +89,18 @@ def stopping(end: Callable[[], None]) -> Iterator[Stop]:
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Signals do nothing but where ``interrupts`` or ``stopping`` say: before and after, nothing is at stake."""
+    """Ignore signals, except inside ``interrupts`` and ``stopping``: before and after them there is nothing to lose."""
     with _handled(lambda *_: None):
         yield
 
 
 @contextmanager
 def _handled(handle: Callable[[int, FrameType | None], Any]) -> Iterator[None]:
-    """Handle the signals so; only the main thread can, and ``nohup`` has the last word."""
+    """Install the handler. Only the main thread can do that, and a SIGHUP that ``nohup`` ignores stays ignored."""
     before = {}
     try:
         for number in _SIGNALS if threading.current_thread() is threading.main_thread() else ():
-            # A shell without job control starts what is in the background with SIGINT ignored; scripts send it all the
+            # A shell without job control starts background processes with SIGINT ignored, but scripts send it all the
             # same, so only the SIGHUP that nohup ignores stays ignored.
             if signal.Signals(number).name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.getsignal(number) or signal.SIG_DFL  # None: not installed by Python

@@ -19,7 +19,7 @@ _TITLE = "PoseStride"
 
 
 class LiveView(Observer):
-    """Shows a live run on a screen, if there is one, and does what its keys ask for. Use as a context manager.
+    """Shows a live run on a screen, if there is one, and carries out its keys. Use as a context manager.
 
     Args:
         open_window: opens the window.
@@ -30,7 +30,7 @@ class LiveView(Observer):
         self._stack = ExitStack()
         self._screen: Screen | None = None
         self._phase: LivePhase | None = None
-        self._has_shown = False  # a picture of the source: those before it only say that it is waited for
+        self._has_shown = False  # whether a picture of the source was shown; before it, the window says that it waits
 
     def begin(self, job: Job) -> Wants:
         """Open the window of a live source."""
@@ -50,21 +50,21 @@ class LiveView(Observer):
         screen = self._screen
         if screen is None or picture is None:
             return
-        self._tell(screen)
+        self._say_connection(screen)
         screen.recording = self._job.recording
         for delay_s in screen.delays_s() if self._has_shown else ():
             self._job.statistics.meter.add("screen", delay_s)
         self._has_shown = True
-        self._do(screen, screen.show(picture))
+        self._run_command(screen, screen.show(picture))
 
     def idle(self) -> None:
-        """Nothing has come for a moment: keep the window alive and say why, if the source knows."""
+        """While nothing comes: keep the window alive and say why, if the source knows."""
         if self._screen is not None:
-            self._tell(self._screen)
-            self._do(self._screen, self._screen.wait(0.0))
+            self._say_connection(self._screen)
+            self._run_command(self._screen, self._screen.wait(0.0))
 
-    def _tell(self, screen: Screen) -> None:
-        """Say that the source broke off, or came back."""
+    def _say_connection(self, screen: Screen) -> None:
+        """Show a message when the source breaks off or comes back."""
         state = self._job.source.state
         if state is not None and state.phase is not self._phase:
             self._phase = state.phase
@@ -73,19 +73,19 @@ class LiveView(Observer):
             elif state.reconnects:
                 screen.say("connected again")
 
-    def _do(self, screen: Screen, command: Command | None) -> None:
+    def _run_command(self, screen: Screen, command: Command | None) -> None:
         if command is Command.QUIT:
             self._job.stop()
         elif command is Command.MIRROR:
             self._job.toggle_mirror()
         elif command in (Command.RECORD, Command.SNAPSHOT):
             try:
-                screen.say(self._keep(screen, command))
-            except ExportError as error:  # a picture less is no reason to end a run
+                screen.say(self._record_or_save(screen, command))
+            except ExportError as error:  # one missing picture is no reason to end a run
                 screen.say(str(error), 6.0)
 
-    def _keep(self, screen: Screen, command: Command) -> str:
-        """Record or save a picture, and say what was done."""
+    def _record_or_save(self, screen: Screen, command: Command) -> str:
+        """Start or stop recording, or save a picture; returns the message to show."""
         if command is Command.SNAPSHOT:
             return "no picture yet" if screen.picture is None else f"saved {self._job.save_snapshot(screen.picture)}"
         done = self._job.toggle_recording()

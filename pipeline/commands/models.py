@@ -1,4 +1,4 @@
-"""``models list|verify``: what is in ``weights/``."""
+"""``models list|verify``: the models in ``weights/``."""
 
 from __future__ import annotations
 

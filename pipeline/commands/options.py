@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what they mean for a job."""
+"""Options that several verbs share, and their conversion to the options of a job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.sources import LiveOptions, parse_size
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """SOURCE and the span of it."""
+    """Declare SOURCE and its span."""
     parser.add_argument(
         "source",
         metavar="SOURCE",
@@ -21,21 +21,23 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start", type=float, metavar="S", help="begin at this second of the clip")
     parser.add_argument("--end", type=float, metavar="S", help="end before this second")
-    parser.add_argument("--fps", type=float, help="pictures per second: of a folder (default 30), or asked of a camera")
+    parser.add_argument("--fps", type=float, help="pictures per second of a folder (default 30), or of a camera")
 
 
 def add_live_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is asked of cameras and streams."""
+    """Declare the options of cameras and streams."""
     group = parser.add_argument_group("cameras and streams")
-    group.add_argument("--size", metavar="WxH", help="picture size asked of a camera, as in 1280x720")
-    group.add_argument("--fourcc", metavar="CODE", help="picture format asked of a camera, as in MJPG")
+    group.add_argument("--size", metavar="WxH", help="picture size to request from a camera, as in 1280x720")
+    group.add_argument("--fourcc", metavar="CODE", help="picture format to request from a camera, as in MJPG")
     group.add_argument("--mirror", action="store_true", help="for a camera that delivers mirror images")
-    group.add_argument("--reconnect", action="store_true", help="come back after a camera or stream has broken off")
-    group.add_argument("--timeout", type=float, default=10.0, metavar="S", help="longest silence (default 10)")
+    group.add_argument("--reconnect", action="store_true", help="reconnect when a camera or stream breaks off")
+    group.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S", help="longest silence of the source (default 10)"
+    )
 
 
 def add_motion_arguments(parser: argparse.ArgumentParser) -> None:
-    """How poses are made from keypoints."""
+    """Declare how poses are made from keypoints."""
     group = parser.add_argument_group("delay and calm")
     group.add_argument(
         "--latency",
@@ -54,7 +56,7 @@ def add_motion_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Preset, detector, lifter, device."""
+    """Declare preset, detector, lifter and device."""
     parser.add_argument(
         "--preset",
         default="balanced",
@@ -70,16 +72,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quality",
         metavar="NAME",
-        help=f"lifting: {', '.join(QUALITIES)}; fast runs every n-th window of a clip and reads the frames between "
+        help=f"lifting: {', '.join(QUALITIES)}; fast runs every n-th window of a clip and reads the other frames "
         "from it, best also runs the mirror image of each window "
         f"(default: {BEST} for clips with 27 frames, else {STANDARD})",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or tensorrt (default: auto)")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: by model)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads per model (default: chosen for each model)")
 
 
 def add_refine_argument(parser: argparse.ArgumentParser) -> None:
-    """The refine module."""
+    """Declare the refine module."""
     parser.add_argument(
         "--refine",
         nargs="?",
@@ -90,12 +92,12 @@ def add_refine_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def source_options(options: argparse.Namespace, paced: bool = False) -> SourceOptions:
-    """What ``add_source_arguments`` declares."""
+    """The values of the options of ``add_source_arguments``."""
     return SourceOptions(options.source, options.start, options.end, options.fps, paced)
 
 
 def live_options(options: argparse.Namespace) -> LiveOptions:
-    """What ``add_live_arguments`` declares.
+    """The values of the options of ``add_live_arguments``.
 
     Raises:
         ConfigError: a value is not valid.
@@ -112,7 +114,7 @@ def live_options(options: argparse.Namespace) -> LiveOptions:
 
 
 def model_options(options: argparse.Namespace, refiner: str | None = None) -> ModelOptions:
-    """What ``add_model_arguments`` declares, but for the preset.
+    """The values of the options of ``add_model_arguments``, without the preset.
 
     Raises:
         ConfigError: a value is not valid.
@@ -131,7 +133,7 @@ def model_options(options: argparse.Namespace, refiner: str | None = None) -> Mo
 def motion_options(
     options: argparse.Namespace, height_m: float | None = None, focal_px: float | None = None
 ) -> MotionOptions:
-    """What ``add_motion_arguments`` declares.
+    """The values of the options of ``add_motion_arguments``.
 
     Raises:
         ConfigError: a value is not valid.

@@ -13,19 +13,19 @@ from pipeline.types import Rows
 
 
 class Progress(Observer):
-    """Counts frames on stderr where it is a terminal, with the delays of a live run. Use as a context manager."""
+    """Counts frames on stderr if it is a terminal, with the delays of a live run. Use as a context manager."""
 
     def __init__(self) -> None:
         self._job: Job | None = None
         self._bar: tqdm[Any] | None = None
 
     def begin(self, job: Job) -> Wants:
-        """Rows are enough."""
+        """Ask for rows only."""
         self._job = job
         return Wants.ROWS
 
     def rows(self, rows: Rows) -> None:
-        """One more."""
+        """Count one more frame."""
         assert self._job is not None
         info = self._job.source.info
         if self._bar is None:

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_motion_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: out/<source>)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
-    parser.add_argument("--height", type=float, metavar="M", help="the person's height in metres, for metric scale")
+    parser.add_argument("--height", type=float, metavar="M", help="the person's height in metres (default: 1.70)")
     parser.add_argument("--focal-px", type=float, metavar="F", help="the camera's focal length in pixels, if known")
     add_refine_argument(parser)
     parser.add_argument(
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"files with the poses, separated by commas: {', '.join(format_names())} (default: csv)",
     )
     parser.add_argument("--wide", action="store_true", help="CSV with one row per frame instead of one per joint")
-    parser.add_argument("--npz", action="store_true", help="short for 'npz' in addition to --formats")
+    parser.add_argument("--npz", action="store_true", help="add npz to --formats")
     parser.add_argument("--no-video", action="store_true", help="clips: do not write overlay.mp4")
     parser.add_argument("--record", action="store_true", help="cameras and streams: write overlay.mp4 (key r: later)")
     parser.add_argument("--no-display", action="store_true", help="no window (cameras open one if there is a screen)")
@@ -55,7 +55,7 @@ def execute(options: argparse.Namespace) -> int:
     """Run; returns the exit code: 0, or 128 + the signal that ended it (130: Ctrl-C).
 
     Raises:
-        PoseStrideError: what went wrong; finished results are kept.
+        PoseStrideError: the run failed; finished results are kept.
     """
     asked = job_options(options)
     with ExitStack() as stack:
@@ -75,7 +75,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def job_options(options: argparse.Namespace) -> JobOptions:
-    """What the options of ``run`` ask for.
+    """The job that the options of ``run`` describe.
 
     Raises:
         ConfigError: a value, or a combination of values, is not valid.
@@ -98,9 +98,9 @@ def job_options(options: argparse.Namespace) -> JobOptions:
 
 
 def _unused(options: argparse.Namespace, live: bool) -> list[str]:
-    """Options that do nothing with this kind of source, in words."""
+    """Notes about options that do nothing with this kind of source."""
     if live:
-        return ["--no-video is for clips; live sources are filmed with --record only"] if options.no_video else []
+        return ["--no-video is for clips; live sources are recorded with --record only"] if options.no_video else []
     notes = []
     if options.record:
         notes.append("--record is for cameras and streams; a clip gets its overlay.mp4 without it")
@@ -110,7 +110,7 @@ def _unused(options: argparse.Namespace, live: bool) -> list[str]:
 
 
 def summary(report: Report, folder: Path) -> str:
-    """What is said at the end of a run."""
+    """The lines that are printed at the end of a run."""
     counts, timings = report.counts, report.timings
     latency, settled = timings.latency_ms_median, timings.settled_ms_median
     lines = [

@@ -1,7 +1,7 @@
-"""What every detector is, and how one is configured.
+"""The base class of detectors, and the protocol of their configs.
 
 A new detector is one file beside this one with a ``Detector`` and the frozen dataclass that is its ``DetectorConfig``,
-and a line in ``pipeline.detect.create.DETECTORS``. Outside of this repository the config is given in place of a name.
+and a line in ``pipeline.detect.create.DETECTORS``. A detector from elsewhere is chosen by its config, not a name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Detector(ABC):
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """The models that it runs, by what they do: 'detector', 'search'; none if it has no cards for them."""
+        """Role ('detector', 'search') -> loaded model; empty for a detector without model cards."""
         return {}
 
     @abstractmethod
@@ -32,10 +32,10 @@ class Detector(ABC):
 
     @abstractmethod
     def reset(self) -> None:
-        """Forget the clip before; the models stay loaded."""
+        """Forget the previous clip; the models stay loaded."""
 
     def close(self) -> None:
-        """Release what is held. A closed detector is not used again."""
+        """Release the models. A closed detector is not used again."""
         self.reset()
 
     def __enter__(self: Self) -> Self:
@@ -48,10 +48,10 @@ class Detector(ABC):
 
 
 class DetectorConfig(Protocol):
-    """How a detector is loaded; a small frozen dataclass with what its kind can be told."""
+    """The settings of one kind of detector, and how it is loaded: a small frozen dataclass."""
 
     def load(self, device: Device, threads: int) -> Detector:
-        """Load it.
+        """Load the detector.
 
         Args:
             device: where its models run.

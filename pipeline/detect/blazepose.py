@@ -1,6 +1,6 @@
 """BlazePose: 33 landmarks of a person in a crop turned so that the body stands upright.
 
-Its own person detector is weak on pictures of people who are far, so the first crop comes from MoveNet
+Its own person detector is weak on people who are far away, so the first crop comes from MoveNet
 Thunder. Then each crop follows from two auxiliary landmarks of the frame before: the body's centre and a point
 on the circle around the body, above the head (Bazarevsky et al., "BlazePose", 2020; MediaPipe's pose graph).
 """
@@ -28,7 +28,7 @@ _LANDMARKS = 39
 _CENTRE, _CIRCLE = 33, 34
 # The crop reaches this much beyond the body's circle.
 _MARGIN = 1.25
-# The network's own judgement whether a pose is there at all.
+# The network's own judgement of whether there is a pose at all.
 _LEAST_FLAG = 0.5
 # Score of a joint that is in the picture but covered.
 _COVERED = 0.3
@@ -46,11 +46,11 @@ class BlazePose:
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it is and what it runs on."""
+        """Name, hash and device of the loaded model."""
         return self._model.loaded
 
     def region(self, keypoints: Keypoints, image: U8) -> Crop | None:
-        """The turned crop around joints of another detector: from the hips up to the shoulders is up."""
+        """The turned crop around joints of another detector; "up" points from the hips to the shoulders."""
         hips, shoulders = keypoints.middle("l_hip", "r_hip"), keypoints.middle("l_shoulder", "r_shoulder")
         seen = keypoints.score > 0.2
         torso = float(np.linalg.norm(shoulders - hips))
@@ -86,7 +86,7 @@ def joint_score(visibility: F32, presence: F32) -> F32:
 
 
 def refine(uv: NDArray[np.float64], heat_map: F32) -> NDArray[np.float64]:
-    """Move landmarks to the centre of mass of their heat map's 7 x 7 neighbourhood, where it is sure enough.
+    """Move landmarks to the centre of mass of their heat map's 7 x 7 neighbourhood, where that map is sure enough.
 
     Args:
         uv: [K, 2], 0..1 of the crop.
@@ -126,7 +126,7 @@ class BlazePoseConfig:
     """BlazePose heavy, led to the person by MoveNet Thunder."""
 
     def load(self, device: Device, threads: int) -> SinglePerson:
-        """Load it, see ``DetectorConfig``."""
+        """Load the detector, see ``DetectorConfig``."""
         thunder, heavy = MoveNet(THUNDER, device, threads), BlazePose(device, threads)
         models = {"detector": heavy.loaded, "search": thunder.loaded}
         return SinglePerson(MoveNetSearch(thunder), heavy, models)

@@ -13,11 +13,11 @@ from pipeline.runtime import Device, parse_device
 
 @dataclass(frozen=True, slots=True)
 class DetectorEntry:
-    """Where the config of a detector is found; its module is imported when it is asked for.
+    """Where the config of a detector is found; its module is imported only when it is used.
 
     Attributes:
-        module, config: module, and name of the dataclass in it.
-        values: of its fields, where they are not the defaults.
+        module, config: the module, and the name of the dataclass in it.
+        values: values of fields that differ from the defaults.
     """
 
     module: str
@@ -25,7 +25,7 @@ class DetectorEntry:
     values: Mapping[str, object] = field(default_factory=dict)
 
     def load_config(self) -> DetectorConfig:
-        """The config."""
+        """The config of the detector."""
         made: DetectorConfig = getattr(importlib.import_module(self.module), self.config)(**self.values)
         return made
 
@@ -35,7 +35,7 @@ DETECTORS: dict[str, DetectorEntry] = {
     "default": DetectorEntry("pipeline.detect.movenet", "MoveNetConfig"),
     "accurate": DetectorEntry("pipeline.detect.blazepose", "BlazePoseConfig"),
 }
-"""By name."""
+"""Detectors by name."""
 
 
 def create_detector(
@@ -61,7 +61,7 @@ def find_detector(name: str) -> DetectorConfig:
     """The config of a detector by name.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is no detector of this name.
     """
     if name not in DETECTORS:
         raise unknown("detector", name, DETECTORS)

@@ -11,7 +11,7 @@ from pipeline.skeletons import COCO_17
 from pipeline.types import Frame, Origin, Pose2D
 
 LEAST_SCORE = 0.1
-"""A joint below this score is missing: on real clips hardly a joint that is in the picture scores less."""
+"""A joint below this score counts as missing: on real clips, joints in the picture almost never score less."""
 
 _PRESENCE_JOINTS = 8
 _BOX_MARGIN = 0.1

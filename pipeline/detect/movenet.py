@@ -23,7 +23,7 @@ LIGHTNING = "movenet-lightning"
 
 _TORSO = [COCO_17.index(name) for name in ("l_shoulder", "r_shoulder", "l_hip", "r_hip")]
 _SHOULDERS, _HIPS = _TORSO[:2], _TORSO[2:]
-# A joint that decides about the next crop must be at least this sure.
+# A joint that decides about the next crop has at least this score.
 _CROP_SCORE = 0.2
 # Presence (see Keypoints) below which a followed person is lost, a wide crop shows nobody, and a person just
 # found is not believed. On wide crops a real person is small and scores low, hence the second look.
@@ -47,11 +47,11 @@ class MoveNet:
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it is and what it runs on."""
+        """Name, hash and device of the loaded model."""
         return self._model.loaded
 
     def __call__(self, image: U8, crop: Crop) -> Keypoints:
-        """The joints of the person nearest to the crop's middle, whether there is one or not."""
+        """The joints of the person nearest to the crop's middle, also where there is none."""
         pixels = crop.cut(image, self._size_px)[np.newaxis].astype(np.int32)
         (output,) = self._model.run(pixels)
         joints: F32 = output[0, 0]
@@ -61,7 +61,7 @@ class MoveNet:
 def next_crop(keypoints: Keypoints, width_px: int, height_px: int) -> Crop | None:
     """The upright crop around a person, for the next frame; None when torso and head are not seen.
 
-    With shoulders and hips in sight it is Google's rule. Without hips (somebody at a desk) the middle of the
+    With shoulders and hips in sight it is Google's rule. Without hips (a person at a desk) the middle of the
     visible joints takes their place.
     """
     seen = keypoints.score > _CROP_SCORE
@@ -103,7 +103,7 @@ class MoveNetFollower:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """A crop to look at in search of a person: number 0 is a wide one, the next ones are closer each."""
+    """A crop to search for a person: number 0 is a wide one, each next number a closer one."""
 
     crop: Crop
     number: int = 0
@@ -122,7 +122,7 @@ class MoveNetSearch:
         self._pending: _Look | None = None
 
     def reset(self) -> None:
-        """Begin the turns over the picture anew."""
+        """Restart the turns over the picture."""
         self._turn, self._pending = 0, None
 
     def everywhere(self, image: U8) -> Keypoints | None:
@@ -140,7 +140,7 @@ class MoveNetSearch:
             crops = _search_crops(image)
             self._turn = (self._turn + 1) % len(crops)
             look = _Look(crops[self._turn])
-        found, self._pending = self._look(image, look)
+        found, self._pending = self._look_once(image, look)
         return found
 
     def near(self, image: U8, crop: Crop) -> Keypoints | None:
@@ -152,10 +152,10 @@ class MoveNetSearch:
         look: _Look | None = _Look(crop)
         found = None
         while look and found is None:
-            found, look = self._look(image, look)
+            found, look = self._look_once(image, look)
         return found
 
-    def _look(self, image: U8, look: _Look) -> tuple[Keypoints | None, _Look | None]:
+    def _look_once(self, image: U8, look: _Look) -> tuple[Keypoints | None, _Look | None]:
         """One inference; a person who is believed, or else the closer look that would be needed."""
         seen = self._thunder(image, look.crop)
         sure = _BELIEVED_PRESENCE if look.number == _CLOSER_LOOKS else _SURE_PRESENCE
@@ -164,7 +164,7 @@ class MoveNetSearch:
         if look.number == _CLOSER_LOOKS or seen.presence < _SEEN_PRESENCE:
             return None, None
         height, width = image.shape[:2]
-        # Small people score low in a wide crop: what decided that somebody is there may also say where.
+        # Small people score low in a wide crop: joints that are sure enough to show a person may also place the crop.
         raised = Keypoints(seen.xy_px, np.maximum(seen.score, _CROP_SCORE + 0.01))
         closer = next_crop(seen, width, height) or next_crop(raised, width, height)
         return None, _Look(closer, look.number + 1) if closer else None
@@ -184,7 +184,7 @@ def _search_crops(image: U8) -> list[Crop]:
 
 @dataclass(frozen=True, slots=True)
 class MoveNetConfig:
-    """A MoveNet that follows a person to whom Thunder leads it.
+    """A MoveNet that follows one person, whom Thunder finds.
 
     Attributes:
         follow: which MoveNet reads the joints: Thunder, or Lightning in half the time. Lightning does not search: on a
@@ -194,7 +194,7 @@ class MoveNetConfig:
     follow: str = THUNDER
 
     def load(self, device: Device, threads: int) -> SinglePerson:
-        """Load it, see ``DetectorConfig``."""
+        """Load the detector, see ``DetectorConfig``."""
         thunder = MoveNet(THUNDER, device, threads)
         follower = thunder if self.follow == THUNDER else MoveNet(self.follow, device, threads)
         models = {"detector": follower.loaded, "search": thunder.loaded}

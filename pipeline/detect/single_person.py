@@ -1,7 +1,7 @@
 """A detector for one person: search, follow from frame to frame, and search again when the person is lost.
 
-What finds and what follows are parts: the search is MoveNet Thunder on wide crops, the follower is whichever
-network reads the joints.
+It has two parts: the search, which is MoveNet Thunder on wide crops, and the follower, the network that reads the
+joints.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pipeline.detect.keypoints import Keypoints
 from pipeline.runtime import LoadedModel
 from pipeline.types import Frame, Pose2D
 
-# A person who was lost is looked for where they were for this long before anybody else is accepted: a fast move
-# or a covered body must not hand the track to a bystander.
+# A lost person is searched for at their last place for this long before anyone else is accepted: a fast move or a
+# covered body must not hand the track to a bystander.
 _PATIENCE_S = 0.3
-# Below this correlation of the thumbnails of two frames the picture is a different one (a cut).
+# Below this correlation of the thumbnails of two frames there is a cut between them.
 _SAME_SCENE = 0.5
 # From one frame to the next the crop's centre may move by this part of its side (the side is about twice the
-# person's height): more is somebody else or a misread pose. The side may grow by this factor.
+# person's height): more means another person or a misread pose. The side may grow by this factor.
 _LARGEST_MOVE = 0.35
 _LARGEST_GROWTH = 1.3
-# Somebody found again near the place of the loss may be farther off.
+# A person found again near the place of the loss may be farther off.
 _LARGEST_MOVE_AFTER_LOSS = 0.75
 _THUMBNAIL_PX = (32, 24)
 
@@ -41,23 +41,23 @@ class Search(Protocol):
         """Look in the whole picture, whatever it costs."""
 
     def somewhere(self, image: U8) -> Keypoints | None:
-        """Look with one inference; the calls of a row take turns over the picture."""
+        """Look with one inference; successive calls take turns over the picture."""
 
     def near(self, image: U8, crop: Crop) -> Keypoints | None:
         """Look around a crop."""
 
     def reset(self) -> None:
-        """Forget where was looked."""
+        """Forget the turns over the picture."""
 
 
 class Follower(Protocol):
-    """Reads the joints of a person whose place is about known."""
+    """Reads the joints of a person whose place is roughly known."""
 
     def region(self, keypoints: Keypoints, image: U8) -> Crop | None:
         """Where to look for this person; None when the keypoints do not say."""
 
     def read(self, image: U8, crop: Crop) -> tuple[Keypoints, Crop] | None:
-        """The joints in the crop and the crop for the next frame; None when nobody is there."""
+        """The joints in the crop and the crop for the next frame; None when there is no person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ class _Lost:
 
 
 class SinglePerson(Detector):
-    """Detector of one person.
+    """A detector of one person.
 
     Args:
         search: finds the person.
         follower: reads the person's joints from frame to frame.
-        models: that they run, by what they do.
+        models: role -> model that the two of them run.
     """
 
     def __init__(self, search: Search, follower: Follower, models: dict[str, LoadedModel] | None = None) -> None:
@@ -86,7 +86,7 @@ class SinglePerson(Detector):
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """The one that reads the joints, and the one that searches."""
+        """The model that reads the joints ('detector'), and the one that searches ('search')."""
         return self._models
 
     def __call__(self, frame: Frame) -> list[Pose2D]:
@@ -95,7 +95,7 @@ class SinglePerson(Detector):
             return []
         if self._is_other_scene(frame.image):
             self._forget()
-        found = self._follow(frame) or self._find(frame)
+        found = self._follow_person(frame) or self._find_person(frame)
         return [found.to_pose(frame)] if found else []
 
     def reset(self) -> None:
@@ -108,7 +108,7 @@ class SinglePerson(Detector):
         self._crop = self._lost = None
         self._searched_in_vain = False
 
-    def _follow(self, frame: Frame) -> Keypoints | None:
+    def _follow_person(self, frame: Frame) -> Keypoints | None:
         if self._crop is None:
             return None
         read = self._follower.read(frame.image, self._crop)
@@ -120,8 +120,8 @@ class SinglePerson(Detector):
         self._crop = replace(crop, side_px=side_px)
         return keypoints
 
-    def _find(self, frame: Frame) -> Keypoints | None:
-        crop = self._look(frame)
+    def _find_person(self, frame: Frame) -> Keypoints | None:
+        crop = self._find_crop(frame)
         read = self._follower.read(frame.image, crop) if crop else None
         if read is None:
             return None
@@ -129,8 +129,8 @@ class SinglePerson(Detector):
         self._lost, self._searched_in_vain = None, False
         return keypoints
 
-    def _look(self, frame: Frame) -> Crop | None:
-        """The crop of somebody to follow from now on."""
+    def _find_crop(self, frame: Frame) -> Crop | None:
+        """The crop of the person to follow from now on."""
         image, lost = frame.image, self._lost
         if lost and frame.time_s - lost.time_s <= _PATIENCE_S:
             seed = self._search.near(image, lost.crop)
@@ -154,5 +154,5 @@ class SinglePerson(Detector):
 
 
 def _moved(before: Crop, after: Crop) -> float:
-    """How far the centre moved, in sides of the crop before."""
+    """Distance that the centre moved, in sides of the earlier crop."""
     return math.hypot(after.x_px - before.x_px, after.y_px - before.y_px) / before.side_px

@@ -1,1 +1,1 @@
-"""Results into files: one file of this folder per format, all of them a ``Sink``."""
+"""Results to files: one module per format, each with a ``Sink``."""

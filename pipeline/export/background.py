@@ -1,4 +1,4 @@
-"""A sink that works in a thread of its own and never makes the writer wait: recording must not slow a live run."""
+"""A sink that writes in a thread of its own, so that recording does not slow a live run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class BackgroundSink(ClosesItself, Generic[Item]):
 
     Args:
         sink: takes the items; opened by the caller, closed by this.
-        most_waiting: items that may wait; one that finds no room is dropped and counted.
+        most_waiting: items that may wait; further ones are dropped and counted.
 
     Attributes:
-        dropped: items that found no room.
+        dropped: number of items dropped.
     """
 
     def __init__(self, sink: Sink[Item], most_waiting: int) -> None:
@@ -34,24 +34,24 @@ class BackgroundSink(ClosesItself, Generic[Item]):
         self._ending = self._stuck = False
         self._error: Exception | None = None
         self.dropped = 0
-        self._thread = threading.Thread(target=self._work, name="record", daemon=True)
+        self._thread = threading.Thread(target=self._write_items, name="record", daemon=True)
         self._thread.start()
 
     def write(self, item: Item, wait: bool = False) -> None:
-        """Leave an item to the thread.
+        """Hand an item to the thread.
 
         Args:
             item: as the sink takes it.
-            wait: wait for room before the item is dropped. When that has lasted for ``_ROOM_S`` once, the sink is
-                taken to be stuck and nobody waits any more.
+            wait: wait for room, at most ``_ROOM_S``, before the item is dropped. After one such wait in vain the
+                sink counts as stuck, and later calls do not wait.
 
         Raises:
-            ExportError: the sink could not write one before.
+            ExportError: the sink could not write an earlier item.
         """
         with self._changed:
             if wait and not self._stuck:
-                self._stuck = not self._changed.wait_for(self._goes_on, _ROOM_S)
-            self._raise()
+                self._stuck = not self._changed.wait_for(self._need_not_wait, _ROOM_S)
+            self._raise_error()
             if self._ending:
                 return
             if len(self._items) >= self._most:
@@ -60,17 +60,17 @@ class BackgroundSink(ClosesItself, Generic[Item]):
             self._items.append(item)
             self._changed.notify_all()
 
-    def _goes_on(self) -> bool:
+    def _need_not_wait(self) -> bool:
         return len(self._items) < self._most or self._ending or self._error is not None
 
     def end(self) -> None:
-        """Take no more items; what waits is written and the file completed in the background. ``close`` it later."""
+        """Take no more items; the file is completed in the background. ``close`` it later."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Write what waits and complete the file. Calling it again does nothing.
+        """Write the waiting items and complete the file. Calling it again does nothing.
 
         Raises:
             ExportError: the sink could not write or be completed, or takes longer than ``_CLOSE_S``.
@@ -79,29 +79,29 @@ class BackgroundSink(ClosesItself, Generic[Item]):
         self._thread.join(_CLOSE_S)
         if self._thread.is_alive():
             raise ExportError(
-                f"a recording was not complete after {_CLOSE_S:.0f} s and was given up; what is written of it plays as "
-                "the .part file in the output folder"
+                f"a recording was not complete after {_CLOSE_S:.0f} s and was given up; what was written of it can be "
+                "played: it is the .part file in the output folder"
             )
-        self._raise()
+        self._raise_error()
 
-    def _raise(self) -> None:
+    def _raise_error(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
-    def _work(self) -> None:
+    def _write_items(self) -> None:
         try:
             try:
-                while (item := self._next()) is not None:
+                while (item := self._next_item()) is not None:
                     self._sink.write(item)
             finally:
                 self._sink.close()
-        except Exception as error:  # met by the next ``write`` or by ``close``
+        except Exception as error:  # raised by the next ``write`` or by ``close``
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
-    def _next(self) -> Item | None:
+    def _next_item(self) -> Item | None:
         with self._changed:
             while not self._items:
                 if self._ending:

@@ -1,4 +1,4 @@
-"""The sink protocol: what every output format offers."""
+"""The protocol of sinks, which every output format follows."""
 
 from __future__ import annotations
 

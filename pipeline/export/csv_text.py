@@ -17,11 +17,11 @@ def joint_cells(values: F32, decimals: int, score: F32, origin: U8) -> list[str]
 
     Args:
         values: [J, D] coordinates; a NaN leaves its cell empty.
-        decimals: of the coordinates.
+        decimals: decimal places of the coordinates.
         score: [J]; left empty where no coordinate of the joint is known.
         origin: [J], values of ``Origin``.
     """
-    # Rounding first and adding 0 turns -0.0 into 0.0: '-0.00000' would be a difference that is none.
+    # Rounding first and adding 0 turns -0.0 into 0.0: '-0.00000' would look like a difference.
     rounded = np.round(values.astype(np.float64), decimals) + 0.0
     width = values.shape[1]
     if np.isfinite(rounded).all() and np.isfinite(score).all():

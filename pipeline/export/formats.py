@@ -19,11 +19,11 @@ from pipeline.types import Rows
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What a format is told of the motion that it will hold.
+    """Facts about the motion, which every format is opened with.
 
     Attributes:
-        name: of the source, for display.
-        width_px, height_px: of its pictures.
+        name: the source's name, for display.
+        width_px, height_px: size of its pictures.
         fps: its nominal frames per second.
         wide: tables have one row per frame and person instead of one per joint.
     """
@@ -41,7 +41,7 @@ class FileFormat:
 
     Attributes:
         format: name of the format: 'csv'.
-        stem, suffix: of the file: 'poses3d', '.csv'.
+        stem, suffix: parts of the file's name: 'poses3d', '.csv'.
         open: opens the file.
         per_person: one file for each person, opened when they are first seen: 'poses3d_person0.bvh'.
         smoothed: holds smoothed poses, so there is none where smoothing is off.
@@ -57,12 +57,12 @@ class FileFormat:
     previews: bool = False
 
     def file_name(self, track_id: int = 0) -> str:
-        """The file's name; of formats with one file per person that of this person."""
+        """The name of the file; for formats with one file per person, of this person's file."""
         return f"{self.stem}{f'_person{track_id}' if self.per_person else ''}{self.suffix}"
 
     @property
     def pattern(self) -> str:
-        """A glob pattern for all of its names."""
+        """A glob pattern for all names of the file."""
         return f"{self.stem}_person*{self.suffix}" if self.per_person else self.file_name()
 
 
@@ -83,7 +83,7 @@ def format_names() -> list[str]:
 
 
 def check_formats(names: Iterable[str]) -> None:
-    """Check names of formats.
+    """Check that these formats are known.
 
     Raises:
         ConfigError: one is not known.
@@ -97,7 +97,7 @@ def files_of(names: Iterable[str], smoothing: bool) -> list[FileFormat]:
     """The files that these formats write.
 
     Args:
-        names: of formats.
+        names: names of formats.
         smoothing: whether poses are smoothed.
     """
     wanted = set(names)

@@ -1,4 +1,4 @@
-"""An MP4 with its index in front, made of packets that are encoded already."""
+"""An MP4 with its index in front, made from encoded packets."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class NpzPoses3D(ClosesItself):
         part = part_name(self._path.with_name(self._path.name + ".complete"))
         try:
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-                _fill(archive, rows)
+                _fill_archive(archive, rows)
             replace(part, self._path)
             rows.unlink()
         except OSError as error:
@@ -92,30 +92,30 @@ class NpzPoses3D(ClosesItself):
             raise export_error(self._path, error, f"its rows are in {rows}") from error
 
 
-def _fill(archive: zipfile.ZipFile, rows_path: Path) -> None:
+def _fill_archive(archive: zipfile.ZipFile, rows_path: Path) -> None:
     count = rows_path.stat().st_size // _RECORD.itemsize
     with rows_path.open("rb") as rows:
         for name in _RECORD.names or ():
             field = _RECORD[name]
             base, shape = field.subdtype or (field, ())
-            with _entry(archive, name, base, (count, *shape)) as entry:
+            with _open_entry(archive, name, base, (count, *shape)) as entry:
                 rows.seek(0)
                 while block := rows.read(_RECORD.itemsize * _BLOCK_ROWS):
                     entry.write(np.ascontiguousarray(np.frombuffer(block, _RECORD)[name]).tobytes())
-    _add(archive, "joints", np.array(H36M_17.joints))
-    _add(archive, "bones", np.array(H36M_17.bones, np.int64))
-    _add(archive, "origin_labels", np.array([origin.label for origin in Origin]))
-    _add(archive, "units", np.array(UNITS))
-    _add(archive, "axes", np.array(AXES))
+    _add_array(archive, "joints", np.array(H36M_17.joints))
+    _add_array(archive, "bones", np.array(H36M_17.bones, np.int64))
+    _add_array(archive, "origin_labels", np.array([origin.label for origin in Origin]))
+    _add_array(archive, "units", np.array(UNITS))
+    _add_array(archive, "axes", np.array(AXES))
 
 
-def _entry(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> IO[bytes]:
+def _open_entry(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> IO[bytes]:
     entry = archive.open(f"{name}.npy", "w", force_zip64=True)
     head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(entry, head)
     return entry
 
 
-def _add(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
-    with _entry(archive, name, array.dtype, array.shape) as entry:
+def _add_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    with _open_entry(archive, name, array.dtype, array.shape) as entry:
         entry.write(array.tobytes())

@@ -1,4 +1,4 @@
-"""The output folder, checked before any work is done."""
+"""The output folder: its name, the check before a run, the removal of old results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.export.part_file import export_error
 
 
 def folder_name(source_name: str) -> str:
-    """A folder's name for the results of a source of this name: 'clip' for 'clip.mp4'."""
+    """The name of the results folder for a source of this name: 'clip' for 'clip.mp4'."""
     name = "".join(char if char.isalnum() or char in "-_." else "_" for char in Path(source_name).stem)
     return name.strip("._") or "source"
 
@@ -24,7 +24,7 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
     Args:
         folder: made with its parents if it does not exist.
         names: file names of the results, or patterns ('poses3d_person*.bvh') where they depend on the people.
-        overwrite: existing results may be replaced. They are, when the new ones are complete; left-over
+        overwrite: existing results may be replaced, which happens when the new ones are complete; left-over
             ``.part`` files are removed now.
 
     Raises:
@@ -34,7 +34,7 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
     patterns = list(names)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Writing is the only test of writability that is right everywhere.
+        # Only writing shows on every system whether a folder is writable.
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(b"\0" * 4096)
     except (FileExistsError, NotADirectoryError) as error:
@@ -57,14 +57,14 @@ def prepare_output(folder: Path, names: Iterable[str], overwrite: bool) -> None:
 
 
 def remove_results(folder: Path, names: Iterable[str]) -> None:
-    """Remove what another run left and this one will not replace, so that a folder never holds results of two runs.
+    """Remove results of an earlier run that this one will not replace, so that a folder never mixes two runs.
 
     Args:
-        folder: of the results.
+        folder: the results folder.
         names: file names or patterns.
 
     Raises:
-        ExportError: one can't be removed.
+        ExportError: a file can't be removed.
     """
     _remove(_matching(folder, names))
 

@@ -1,4 +1,4 @@
-"""A file that is called ``NAME.part`` until it is complete, and the clear message when it can't be written."""
+"""Files that are called ``NAME.part`` until they are complete, and clear messages when they can't be written."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def export_error(path: Path, error: OSError, kept: str = "") -> ExportError:
 
     Args:
         path: the result's own name (not the ``.part`` name).
-        error: what was found.
-        kept: what remains of the result, if anything worth saying.
+        error: the failure.
+        kept: what remains of the result, if anything.
     """
     found = _ADVICE.get(error.errno or 0)
     if found is None:
@@ -58,7 +58,7 @@ class PartFile:
     """Appends whole blocks of bytes to ``NAME.part`` and renames it to ``NAME`` when closed.
 
     Each block is handed to the operating system at once, so a killed process loses nothing that was written.
-    A block that does not fit on the disk is taken back, so the file always ends with a whole block.
+    A block that does not fit on the disk is removed again, so the file always ends with a whole block.
 
     Args:
         path: the result's own name.
@@ -73,7 +73,7 @@ class PartFile:
         self._part = part_name(path)
         self._size_bytes = 0
         try:
-            # Unbuffered: one system call per block is cheap, and there is nothing to lose or to fail later.
+            # Unbuffered: one system call per block is cheap, and no buffered data can be lost or fail later.
             self._file = self._part.open("wb", buffering=0)
         except OSError as error:
             raise export_error(path, error) from error
@@ -142,7 +142,7 @@ Self = TypeVar("Self")
 
 
 class ClosesItself:
-    """The context manager half of a sink: closes it, and never hides the error that ended the block."""
+    """The context manager of a sink: closes it, and never hides the error that ended the block."""
 
     def __enter__(self: Self) -> Self:
         """The sink itself."""

@@ -1,4 +1,5 @@
-"""Our own results back to arrays: ``poses3d.csv`` (one row per joint, or wide) or ``poses3d.npz``, and the rest."""
+"""Results of a run, read back as arrays: ``poses3d.csv`` (one row per joint, or wide) or ``poses3d.npz``, and the files
+beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ _AXES_3D, _AXES_2D = ("x_m", "y_m", "z_m"), ("x_px", "y_px")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """The R rows of a file, one per frame and person, in its order."""
+    """The R rows of a file, one per frame and person, in the file's order."""
 
     frame: I64
     time_s: F64
@@ -44,21 +45,21 @@ def read_results(path: str | Path) -> Motion:
 
     Args:
         path: a folder of results, or a ``poses3d`` file; keypoints and smoothed poses come from the files beside it,
-            where they are there.
+            if they exist.
 
     Raises:
         ExportError: there are no results, or a file is damaged.
     """
     asked = Path(path).expanduser()
-    poses = _find(asked)
-    raw = _read(poses, H36M_17)
+    poses = _find_poses(asked)
+    raw = _read_table(poses, H36M_17)
     folder, suffix = poses.parent, poses.suffix
     smooth = _read_beside(folder / f"poses3d_smooth{suffix}", H36M_17, raw)
     keypoints = _read_beside(folder / "poses2d.csv", COCO_17, raw)
     return Motion({int(track): _track(int(track), raw, smooth, keypoints) for track in np.unique(raw.track_id)})
 
 
-def _find(path: Path) -> Path:
+def _find_poses(path: Path) -> Path:
     if path.is_dir():
         for name in ("poses3d.csv", "poses3d.npz"):
             if (path / name).is_file():
@@ -93,13 +94,13 @@ def _track(track_id: int, raw: _Table, smooth: _Table | None, keypoints: _Table 
 def _read_beside(path: Path, skeleton: Skeleton, raw: _Table) -> _Table | None:
     if not path.is_file():
         return None
-    table = _read(path, skeleton)
+    table = _read_table(path, skeleton)
     if not (np.array_equal(table.frame, raw.frame) and np.array_equal(table.track_id, raw.track_id)):
-        raise ExportError(f"{path} has other rows than the poses beside it: they are of different runs; move it away")
+        raise ExportError(f"{path} has other rows than the poses beside it: they are from different runs; move it away")
     return table
 
 
-def _read(path: Path, skeleton: Skeleton) -> _Table:
+def _read_table(path: Path, skeleton: Skeleton) -> _Table:
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_csv(path, skeleton)
     except _DAMAGES as error:

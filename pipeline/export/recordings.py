@@ -1,4 +1,4 @@
-"""The videos of a run: the one that is written from its first frame on, and those that are recorded on demand."""
+"""The videos of a run: ``overlay.mp4``, written from the first frame on, and recordings on demand."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.types import Drawn, Shown
 OVERLAY = "overlay.mp4"
 
 TimedPicture = tuple[float, U8]
-"""``time_s``, and uint8 [H, W, 3] BGR."""
+"""``time_s`` and picture, uint8 [H, W, 3] BGR."""
 
-_WAITING_BYTES = 128 << 20  # of pictures that a live recording may be behind
+_WAITING_BYTES = 128 << 20  # most bytes of pictures that wait for the encoder of a live recording
 
 
 class Recordings:
@@ -27,8 +27,8 @@ class Recordings:
     Args:
         folder: exists and can be written to.
         picture_size: width and height of the pictures in pixels.
-        fps: to expect.
-        live: a clip waits for its video, a live run must not: pictures that find no room are left out and counted.
+        fps: expected frames per second.
+        live: whether pictures that find no room are left out and counted; a clip waits for its video instead.
         audio_from: a file whose sound belongs to the pictures.
         overlay: write ``OVERLAY`` from the first picture on.
 
@@ -54,31 +54,31 @@ class Recordings:
         with ExitStack() as opening:
             self._stack = opening
             if overlay:
-                self._open(OVERLAY)
+                self._open_video(OVERLAY)
             self._stack = opening.pop_all()
 
     @property
     def recording(self) -> bool:
-        """Whether pictures go into a video now."""
+        """Whether pictures are being written to a video now."""
         return self._video is not None
 
     @property
     def not_recorded(self) -> int:
-        """Pictures that recordings had no time for."""
+        """Pictures left out because encoding was too slow."""
         return sum(video.dropped for video in self._background)
 
     @property
     def names(self) -> list[str]:
-        """Files of the recordings that were started on demand."""
+        """File names of the recordings on demand."""
         return list(self._names)
 
     def write(self, shown: Shown, picture: U8, wait: bool = False) -> None:
-        """Put a picture into the video, if one is being written. Live: safe to call from the drawing thread.
+        """Write a picture to the video, if there is one now. In a live run the drawing thread may call this.
 
         Args:
-            shown: what it shows.
+            shown: the frame and poses in it.
             picture: uint8 [H, W, 3] BGR.
-            wait: live: wait for the encoder rather than leave a picture out.
+            wait: in a live run: wait for the encoder rather than leave a picture out.
         """
         with self._changing:
             if self._video is None:
@@ -90,11 +90,11 @@ class Recordings:
                 self._video.write(timed)
 
     def record(self, drawn: Drawn, wait: bool) -> None:
-        """As ``write``; for the drawing stage of a live run."""
+        """Write a picture; called by the drawing stage of a live run."""
         self.write(drawn.shown, drawn.picture, wait)
 
     def toggle(self) -> str:
-        """Start a video in a new file, or complete the one that is being written; says which.
+        """Start recording to a new file, or complete the current one; returns a line that says which.
 
         Raises:
             ExportError: the file can't be opened.
@@ -106,12 +106,12 @@ class Recordings:
                 self._video = None
                 return "recording stopped"
             name = self._free_name()
-            self._open(name)
+            self._open_video(name)
             self._names.append(name)
             return f"recording {name}"
 
     def _free_name(self) -> str:
-        """A name that neither a complete recording nor a rescued one has."""
+        """A file name that no recording has, complete or partial."""
         number = 1
         while True:
             path = self._folder / f"recording_{number:04d}.mp4"
@@ -119,7 +119,7 @@ class Recordings:
                 return path.name
             number += 1
 
-    def _open(self, name: str) -> None:
+    def _open_video(self, name: str) -> None:
         width, height = self._size
         sink = VideoSink(self._folder / name, width, height, self._fps, audio_from=self._audio_from)
         self._video = sink

@@ -1,4 +1,4 @@
-"""The files with the rows of a run, opened together and completed together."""
+"""The files with a run's rows, opened together and completed together."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ResultFiles:
 
     Args:
         folder: exists and can be written to.
-        formats: the files.
-        clip: what they are told.
+        formats: the files to write.
+        clip: the facts that every format is opened with.
 
     Raises:
         ExportError: a file can't be opened or written.
@@ -35,12 +35,12 @@ class ResultFiles:
                 if entry.per_person:
                     self._per_person.append((entry, {}))
                 else:
-                    self._common.append((entry, self._open(entry)))
+                    self._common.append((entry, self._open_file(entry)))
             self._stack = opening.pop_all()
 
     @property
     def names(self) -> list[str]:
-        """The files that were opened so far."""
+        """Names of the files opened so far."""
         return list(self._names)
 
     def write(self, rows: Rows) -> None:
@@ -64,10 +64,10 @@ class ResultFiles:
         if person.track_id not in sinks:
             if person.pose3d.is_missing:
                 return
-            sinks[person.track_id] = self._open(entry, person.track_id)
+            sinks[person.track_id] = self._open_file(entry, person.track_id)
         sinks[person.track_id].write(Rows(rows.frame_index, rows.time_s, (person,)))
 
-    def _open(self, entry: FileFormat, track_id: int = 0) -> Sink[Rows]:
+    def _open_file(self, entry: FileFormat, track_id: int = 0) -> Sink[Rows]:
         name = entry.file_name(track_id)
         sink = self._stack.enter_context(entry.open(self._folder / name, self._clip))
         self._names.append(name)

@@ -1,4 +1,4 @@
-"""``run.json``: what was run, with what, and how it went."""
+"""``run.json``: the report of a job as a file."""
 
 from __future__ import annotations
 

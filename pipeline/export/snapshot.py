@@ -49,14 +49,14 @@ def _as_png(path: Path, picture: U8) -> bytes:
     try:
         good, data = cv2.imencode(".png", picture)
     except cv2.error as error:
-        raise ExportError(f"can't write {path}: a picture of shape {picture.shape} is no PNG") from error
+        raise ExportError(f"can't write {path}: a picture of shape {picture.shape} can't be stored as PNG") from error
     if not good:
         raise ExportError(f"can't write {path}: OpenCV can't make a PNG of a picture of shape {picture.shape}")
     return data.tobytes()
 
 
 def _claim(folder: Path, name: str) -> Path:
-    """A name after the last one in the folder; its ``.part`` file exists afterwards, so nobody else takes it."""
+    """The name after the last one in the folder, reserved by creating its ``.part`` file."""
     pattern = re.compile(re.escape(name) + r"_(\d+)\.png(\.part)?")
     taken = [int(match[1]) for entry in folder.iterdir() if (match := pattern.fullmatch(entry.name))]
     for number in count(max(taken, default=0) + 1):

@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-# What MP4 may hold and browsers can play.
+# Codecs that MP4 may hold and browsers can play.
 _COPIED = frozenset({"aac", "mp3", "opus", "flac"})
 _AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _AAC_BITS_PER_S = 128_000
-# A packet that begins this little before the range is its first one; the clocks of picture and sound are rounded apart.
+# A packet that begins this little before the range belongs to it: picture and sound have different rounding of times.
 _TIE_S = 0.001
 
 
 @dataclass(frozen=True)
 class SoundRange:
-    """Which sound: the first track of a file, from ``start_s`` to ``end_s`` on the container's clock."""
+    """A range of a file's first sound track, from ``start_s`` to ``end_s`` on the container's clock."""
 
     path: Path
     start_s: float
@@ -48,8 +48,8 @@ def add_sound(sound: SoundRange, source: InputContainer, output: OutputContainer
     There is no track if the source has none, or none in the range. Sound that can't be read ends early with a warning.
 
     Args:
-        sound: what is wanted.
-        source: its file, open for reading.
+        sound: the range to add.
+        source: the file, open for reading.
         output: open for writing, nothing written yet.
     """
     if not source.streams.audio:

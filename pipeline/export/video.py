@@ -1,7 +1,7 @@
-"""The picture as H.264 MP4 that plays in browsers, with the true time of every frame: ``overlay.mp4``.
+"""H.264 MP4 that plays in browsers, with the true time of every frame: ``overlay.mp4``.
 
-While it is written, the file is a fragmented MP4 under ``NAME.part``: whatever happens to the process, all but its last
-second or two plays. ``close`` copies the encoded packets, without encoding again, into an ordinary MP4 whose index
+While it is written, the file is a fragmented MP4 under ``NAME.part``: if the process dies, all but the last second or
+two can be played. ``close`` copies the encoded packets, without encoding again, into an ordinary MP4 whose index
 stands in front ("fast start") and adds the sound of the source.
 """
 
@@ -50,8 +50,8 @@ class VideoSink(ClosesItself):
         path: the result; written as ``NAME.part`` and renamed by ``close``.
         width_px, height_px: size of the pictures; an odd size is padded by one pixel, a picture of another size is
             resized to this one.
-        fps_hint: frames per second to expect, for the distance of key frames and the length of the last frame. The
-            frames' own times are what is written.
+        fps_hint: expected frames per second, for the distance of key frames and the length of the last frame. The
+            file gets the frames' own times.
         audio_from: a media file whose first sound track is added, on the clock of the frames' ``time_s`` and limited to
             the written range. Sound that can't be read is left out with a warning.
         preset: speed of x264.

@@ -1,4 +1,4 @@
-"""The lifter protocol: what every way to lift offers, and what a run must know of it."""
+"""The protocols of lifters, and the spec that a run needs to prepare a lifter's input."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pipeline.runtime import LoadedModel
 from pipeline.types import Normalisation, Pose3D, Window
 
 BATCH_FRAMES = 16
-"""Frames of a clip that are lifted at once, unless the lifter wants more."""
+"""Frames of a clip that are lifted in one call, unless the lifter asks for more."""
 
 
 @dataclass(frozen=True, slots=True)
 class LifterSpec:
-    """What a run must know of a lifter.
+    """Window, input and batch size of a lifter.
 
     Attributes:
         window, lookahead: T, and how many of its frames lie after the target.
-        normalisation: what its windows must be prepared with.
-        batch_frames: how many frames of a clip should be handed over at once.
+        normalisation: how the keypoints of its windows are normalised.
+        batch_frames: how many frames of a clip to hand over in one call.
         previews: whether it is a ``PreviewLifter`` whose network gives previews.
     """
 
@@ -35,11 +35,11 @@ class Lifter(Protocol):
 
     @property
     def spec(self) -> LifterSpec:
-        """What it needs and gives."""
+        """Window, input and batch size."""
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """The models that it runs, by what they do: 'lifter', 'preview_lifter', 'refiner'."""
+        """Role ('lifter', 'preview_lifter', 'refiner') -> loaded model."""
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
         """One settled pose per window, of its target frame, in the same order.
@@ -62,9 +62,9 @@ class PreviewLifter(Lifter, Protocol):
         """Settled poses of ``windows``, and previews of ``newest``.
 
         Args:
-            windows: of this lifter's look-ahead.
-            newest: of the same length with ``lookahead`` frames after their target.
-            lookahead: less than this lifter's own.
+            windows: windows with this lifter's look-ahead.
+            newest: windows of the same length, with ``lookahead`` frames after their target.
+            lookahead: frames after the target of ``newest``; fewer than this lifter's own.
 
         Raises:
             ModelError: the network has no full-sequence head, or gave values that are not finite.

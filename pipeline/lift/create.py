@@ -1,4 +1,4 @@
-"""Which lifter a job gets: by window, quality, and whether it runs live and shows previews."""
+"""The choice of a lifter: by window, quality, and whether the run is live and shows previews."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pipeline.runtime.cards import LifterCard, RefinerCard, find_card, list_card
 DEFAULT_MODEL = "lift-27"
 
 LIVE_MODEL = "lift-27-live"
-"""Gives the previews beside the default model: trained to look less far ahead, see docs/live.md."""
+"""The model of the previews beside the default model. It was trained to look less far ahead, see docs/live.md."""
 
 DEFAULT_REFINER = "refine-27"
 
 _SHORT_WINDOW = 81
-_CHEAP_WINDOW = 27  # seeing such a window twice costs less than decoding a frame
+_CHEAP_WINDOW = 27  # two passes over such a window cost less than decoding a frame
 
 
 def create_lifter(
@@ -38,13 +38,12 @@ def create_lifter(
     """A lifter from ``weights/``.
 
     Args:
-        model: name of its model; chosen by ``window`` if None.
-        window: frames that it looks at; ``DEFAULT_MODEL`` if None.
+        model: name of the model; chosen by ``window`` if None.
+        window: frames that the lifter looks at; ``DEFAULT_MODEL`` if None.
         quality: one of ``pipeline.lift.quality.QUALITIES``; chosen by ``default_quality`` if None.
-        refiner: what its poses are refined with; the windows must then be made with the true focal length.
-        live: whether it is for a camera or stream.
-        previews: whether previews are wanted; where the model was not asked for by name they come from a model of their
-            own.
+        refiner: module that refines the poses; the windows must then be made with the true focal length.
+        live: whether the source is a camera or stream.
+        previews: whether previews are wanted; unless ``model`` is given, they come from a model of their own.
         device: where to run it, as a device or its name.
         threads: CPU threads; 0 = what suits the model.
 
@@ -74,14 +73,14 @@ def lifter_of(
     """The lifter of one model.
 
     Args:
-        card: of the model.
+        card: the model's card.
         device, threads, quality, refiner: as for ``create_lifter``.
 
     Raises:
         ConfigError: there is no such quality.
         ModelError, DeviceError: as for ``OnnxNetwork``.
     """
-    # The products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
+    # The matrix products of a short window are too small to share: two threads are slower (benchmarks/bench_lifter.py).
     return lifter_on(OnnxNetwork(card, device, threads or (1 if card.window <= _SHORT_WINDOW else 0)), quality, refiner)
 
 
@@ -97,7 +96,7 @@ def lifter_on(network: Network, quality: str = STANDARD, refiner: Refiner | None
 
 
 def default_quality(card: LifterCard, live: bool) -> str:
-    """The quality that nobody asked for: the best one where it costs little."""
+    """The quality where none is asked for: the best one where it costs little."""
     return BEST if not live and card.window <= _CHEAP_WINDOW else STANDARD
 
 
@@ -105,13 +104,13 @@ def create_refiner(name: str = DEFAULT_REFINER) -> Refiner:
     """A refine module by name.
 
     Raises:
-        ModelError: there is none of this name, or its file is damaged.
+        ModelError: there is no module of this name, or its file is damaged.
     """
     return Refiner(find_card(name, RefinerCard))
 
 
 def find_lifter(model: str | None = None, window: int | None = None) -> LifterCard:
-    """The card of the lifter that is asked for by name, by the length of its window, or not at all.
+    """The card of a lifter by name or by the length of its window; of the default lifter without either.
 
     Raises:
         ConfigError: the name and the window contradict each other, or there is no lifter of this length.
@@ -131,7 +130,7 @@ def find_lifter(model: str | None = None, window: int | None = None) -> LifterCa
     if not fitting:
         known = ", ".join(map(str, sorted({card.window for card in cards}))) or "none"
         raise ConfigError("window", window, f"has no lifter of this length; there are: {known}")
-    # The centre model is the most accurate one of its length.
+    # The model with the target in the centre is the most accurate one of its length.
     return max(fitting, key=lambda card: card.lookahead)
 
 

@@ -1,4 +1,4 @@
-"""The network of a lifter in ONNX Runtime: windows in, joints in the axes of their views out."""
+"""A lifter's network in ONNX Runtime: windows in; joints out, in the axes of the windows' views."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MIRROR = H36M_17.mirror
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heads:
-    """What the network gives for B windows of T frames.
+    """The outputs of a network for B windows of T frames.
 
     Attributes:
         frame: float32 [B, 17, 3], the target frames' joints: metres, axes of the view. The pelvis is not trained.
-        sequence: float32 [B, T, 17, 3], those of all frames; None if the network has no full-sequence head.
+        sequence: float32 [B, T, 17, 3], the joints of all frames; None if the network has no full-sequence head.
     """
 
     frame: F32
@@ -38,11 +38,11 @@ class Network(Protocol):
 
     @property
     def card(self) -> LifterCard:
-        """What it is."""
+        """The model's card."""
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it runs on."""
+        """Name, hash and device of the loaded model."""
 
     @property
     def has_sequence(self) -> bool:
@@ -56,17 +56,17 @@ class OnnxNetwork:
     """A network from ``weights/``.
 
     Args:
-        card: of the model.
+        card: the model's card.
         device: where to run it.
         threads: CPU threads; 0 = one per core.
 
     Attributes:
         card: as given.
         has_sequence: whether it has a full-sequence head.
-        passes: windows that it has seen so far, mirrored ones counted too.
+        passes: windows run so far, mirrored ones included.
 
     Raises:
-        ModelError: damaged file, or a card of a kind of input that is not known here.
+        ModelError: the file is damaged, or its card asks for a normalisation that this program does not know.
         DeviceError: the device can't be used.
     """
 
@@ -78,7 +78,7 @@ class OnnxNetwork:
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it runs on."""
+        """Name, hash and device of the loaded model."""
         return self._model.loaded
 
     def run(self, keypoints: F32) -> Heads:
@@ -93,10 +93,10 @@ class Mirrored:
     """Averages the passes over each window and over its mirror image, as published tables do.
 
     Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised training", CVPR
-    2019. The mirror stands in the view's axes, so each window keeps its rotation.
+    2019. Windows are mirrored in the axes of their view, so each keeps its rotation.
 
     Args:
-        network: what is averaged.
+        network: the network whose passes are averaged.
     """
 
     def __init__(self, network: Network) -> None:
@@ -105,11 +105,11 @@ class Mirrored:
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it runs on."""
+        """Name, hash and device of the loaded model."""
         return self._network.loaded
 
     def run(self, keypoints: F32) -> Heads:
-        """Two passes; not one of twice the size: the engines of GPUs are built for a largest batch."""
+        """Two passes, not one of twice the size: TensorRT engines are built for a largest batch."""
         plain, other = self._network.run(keypoints), self._network.run(_mirror(keypoints))
         sequence = None
         if plain.sequence is not None and other.sequence is not None:
@@ -118,7 +118,7 @@ class Mirrored:
 
 
 def normalisation_of(card: LifterCard) -> Normalisation:
-    """What the model's windows must be prepared with.
+    """The normalisation that the model's windows need.
 
     Raises:
         ModelError: this program does not know it.

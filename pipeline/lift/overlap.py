@@ -11,7 +11,7 @@ output of the anchors around them:
 
 Between two anchors one fades into the other, linearly, as in overlap-add synthesis of sound: each frame is mostly read
 near the target of a window, where the network is best, and nothing jumps where one anchor takes over from another. With
-an anchor at every frame this is the full-sequence head at its target, no more.
+an anchor at every frame, the result is just the full-sequence head's pose of the target.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from pipeline.skeletons import H36M_17
 from pipeline.types import Pose3D, Window
 
 MOST_BATCH_FRAMES = 48
-"""Frames that are worth waiting for. They wait with their pictures, 2.8 MB each at 1280x720, and more save little: with
-an anchor at every fifth frame 16 frames need 4 passes (0.25 per frame), 46 need 10 (0.22), endlessly many 0.20."""
+"""Frames that are collected for one call. They wait with their pictures, 2.8 MB each at 1280x720, and more frames would
+save little: with an anchor at every fifth frame, 16 frames need 4 passes (0.25 per frame), 46 need 10 (0.22), and a
+clip without end 0.20."""
 
 _POSE = (len(H36M_17), 3)
 
@@ -42,11 +43,11 @@ class OverlapLifter:
     """A lifter for clips that runs the network on every n-th window only.
 
     Args:
-        lifter: of single windows; its network has a full-sequence head.
+        lifter: lifts single windows; its network has a full-sequence head.
         every: frames from one anchor to the next; None: ``usual_spacing``.
 
     Attributes:
-        every: as above.
+        every: frames from one anchor to the next.
 
     Raises:
         ConfigError: the spacing is not inside the window.
@@ -58,18 +59,18 @@ class OverlapLifter:
         self.every = usual_spacing(window) if every is None else every
         if not 1 <= self.every <= window:
             raise ConfigError("every", self.every, f"does not fit a window of {window} frames; use 1 to {window}")
-        # The ends of a batch are anchors too.
+        # The first and the last frame of a batch are anchors too.
         batch_frames = max(1, (MOST_BATCH_FRAMES - 1) // self.every) * self.every + 1
         self._spec = replace(lifter.spec, batch_frames=batch_frames, previews=False)
 
     @property
     def spec(self) -> LifterSpec:
-        """That of the lifter, but with larger batches and without previews."""
+        """The spec of the inner lifter, with larger batches and without previews."""
         return self._spec
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """Those of the lifter."""
+        """The models of the inner lifter."""
         return self._lifter.models
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:
@@ -90,22 +91,22 @@ class OverlapLifter:
     def _of_one_person(self, windows: list[Window]) -> F32:
         """Poses [N, 17, 3] of one person's frames."""
         mean = _WeightedMean(np.array([window.target_time_s for window in windows]))
-        # Windows do not reach over gaps, and those of fast clips skip frames: what the first anchors do not
-        # contain gets anchors of its own. Each anchor serves at least its own frame, so this ends.
+        # Windows do not reach over gaps, and windows of fast clips skip frames: frames that no anchor contains yet
+        # get anchors of their own. Each anchor serves at least its own frame, so this ends.
         while len(left := mean.without_value()):
-            anchors = left[_spread(len(left), self.every)]
+            anchors = left[_spread_rows(len(left), self.every)]
             for start in range(0, len(anchors), BATCH):
-                self._serve(mean, windows, anchors[start : start + BATCH])
+                self._add_anchors(mean, windows, anchors[start : start + BATCH])
             if not mean.weight[anchors].all():
                 raise ValueError(f"these windows do not have the lifter's look-ahead, {self._spec.lookahead}")
         return mean.value()
 
-    def _serve(self, mean: _WeightedMean, windows: list[Window], anchors: NDArray[np.intp]) -> None:
-        """Run the network on these windows and add what they say about all frames."""
+    def _add_anchors(self, mean: _WeightedMean, windows: list[Window], anchors: NDArray[np.intp]) -> None:
+        """Run the network on the anchors' windows and add their poses of all frames."""
         target = self._spec.window - 1 - self._spec.lookahead
         chosen = [windows[row] for row in anchors]
         for window, poses in zip(chosen, self._lifter.sequences(chosen), strict=True):
-            rows, places = _shared(mean.times_s, window.time_s, target)
+            rows, places = _shared_frames(mean.times_s, window.time_s, target)
             weight = np.maximum(0, 1 - np.abs(places - target) / self.every)
             mean.add(rows, poses[places], weight)
 
@@ -141,32 +142,32 @@ class _WeightedMean:
         self._sum[rows] += weight[:, None, None] * poses
 
     def without_value(self) -> NDArray[np.intp]:
-        """Frames that have got no pose so far."""
+        """Frames that have no pose so far."""
         return np.flatnonzero(self.weight == 0)
 
     def value(self) -> F32:
-        """[N, 17, 3]."""
+        """The mean poses [N, 17, 3]."""
         return (self._sum / self.weight[:, None, None]).astype(np.float32)
 
 
 def _by_person(windows: Iterable[Window]) -> list[list[int]]:
-    """For each person the numbers of the windows, in order."""
+    """The indices of each person's windows, in order."""
     rows: dict[int, list[int]] = {}
     for row, window in enumerate(windows):
         rows.setdefault(window.track_id, []).append(row)
     return list(rows.values())
 
 
-def _spread(count: int, every: int) -> NDArray[np.intp]:
+def _spread_rows(count: int, every: int) -> NDArray[np.intp]:
     """Numbers from 0 to ``count - 1``, both included, evenly and at most ``every`` apart."""
     steps = -(-(count - 1) // every)
     return np.round(np.linspace(0, count - 1, steps + 1)).astype(np.intp)
 
 
-def _shared(
+def _shared_frames(
     times_s: NDArray[np.float64], window_s: NDArray[np.float64], target: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which of the frames with these times [N] a window with these times [T] contains, and at which place.
+    """The frames (of those with times [N]) that a window (with times [T]) contains, and their places in it.
 
     A frame that the window repeats at its edge is taken at the place nearest to the target.
     """

@@ -1,8 +1,8 @@
-"""Two lifters in one: settled poses from one model, previews from another that looks less far ahead.
+"""A lifter of two models: settled poses from one, previews from another that looks less far ahead.
 
 A model that was trained for a frame near the end of its window gives better previews of held-out people than the
-full-sequence head of one that was trained for the middle (docs/live.md has both). Both see windows of the same length,
-so the people's buffers are kept once.
+full-sequence head of one that was trained for the middle (docs/live.md has both). Both take windows of the same length,
+so they share the people's buffers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class PairedLifter:
     """A ``PreviewLifter`` of two models.
 
     Args:
-        settled: gives the poses that files hold.
-        preview: gives the previews, by its own settled poses at the look-ahead that it was trained for.
+        settled: lifter of the settled poses.
+        preview: lifter of the previews. At the look-ahead that it was trained for, a preview is its own settled pose.
 
     Raises:
         ConfigError: they expect different windows.
@@ -40,12 +40,12 @@ class PairedLifter:
 
     @property
     def spec(self) -> LifterSpec:
-        """That of the settled poses, with previews."""
+        """The spec of the settled lifter, with previews."""
         return self._spec
 
     @property
     def models(self) -> dict[str, LoadedModel]:
-        """Those of the settled poses, and that of the previews as 'preview_lifter'."""
+        """The models of the settled lifter, and that of the previews as 'preview_lifter'."""
         return {**self._settled.models, "preview_lifter": self._preview.models["lifter"]}
 
     def __call__(self, windows: list[Window]) -> list[Pose3D]:

@@ -1,4 +1,4 @@
-"""Accuracy against time: the ways to lift, by name."""
+"""The qualities: ways to lift that trade accuracy for time, by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Quality:
     """A way to lift.
 
     Attributes:
-        overlap: run every n-th window only and read the frames between from its full-sequence output; clips only.
+        overlap: run every n-th window only and read the other frames from its full-sequence output; clips only.
         mirror: average with the mirrored window.
     """
 
@@ -27,7 +27,7 @@ QUALITIES: dict[str, Quality] = {
     STANDARD: Quality(overlap=False, mirror=False),
     BEST: Quality(overlap=False, mirror=True),
 }
-"""By name."""
+"""Qualities by name."""
 
 
 def find_quality(name: str, live: bool = False) -> Quality:
@@ -35,10 +35,10 @@ def find_quality(name: str, live: bool = False) -> Quality:
 
     Args:
         name: one of ``QUALITIES``.
-        live: whether it is for a camera or stream.
+        live: whether the source is a camera or stream.
 
     Raises:
-        ConfigError: there is none of this name, or a live source can't be lifted so.
+        ConfigError: there is no quality of this name, or it is for clips only.
     """
     if name not in QUALITIES:
         raise unknown("quality", name, QUALITIES)

@@ -22,12 +22,12 @@ def root_position(lifted: Array, rays: Array, weight: Array, xp: Any = np) -> tu
     Args:
         lifted: [N, J, 3], metres, relative to the pelvis, axes of the view.
         rays: [N, J, 2], (u, v): a joint is seen along (u, v, 1).
-        weight: [N, J], 0 for joints that were not seen.
+        weight: [N, J], 0 for joints that are not seen.
         xp: functions of the array API for these arrays, if they aren't NumPy's.
 
     Returns:
-        position [N, 3], metres, axes of the view, and bool [N], whether it could be found: not with fewer than six
-        joints, nor where the body would reach to the camera.
+        position [N, 3], metres, axes of the view, and bool [N], whether it could be found: it needs six joints,
+        and a body that lies in front of the camera.
     """
     share = (weight / weight.sum(-1)[:, None].clip(1e-9))[..., None]
     depth = lifted[..., 2]
@@ -51,11 +51,11 @@ def fit_on_rays(lifted: Array, keypoints: Array, scale: Array, xp: Any = np) -> 
     Args:
         lifted: [N, J, 3], metres, relative to the pelvis (joint 0), axes of the view.
         keypoints: [N, J, 3], (x, y, confidence) of the same frames as in ``Window``.
-        scale: [N], as in ``Window``; 0 where it is not known.
+        scale: [N], factor from keypoints to rays, as in ``Window``; 0 where it is not known.
         xp: functions of the array API for these arrays, if they aren't NumPy's.
 
     Returns:
-        [N, J, 3]; joints that were not seen, and poses that could not be placed, as they were lifted.
+        [N, J, 3]; joints that are not seen, and poses that could not be placed, stay as they were lifted.
     """
     rays, weight = keypoints[..., :2] * scale[:, None, None], keypoints[..., 2]
     position, found = root_position(lifted, rays, weight, xp)

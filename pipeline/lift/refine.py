@@ -25,10 +25,10 @@ class Refining(Protocol):
 
 
 class Refiner:
-    """A refine module from ``weights/``, see ``models/network/refine.py`` for what it is.
+    """A refine module from ``weights/``; ``models/network/refine.py`` explains it.
 
     Args:
-        card: of the module.
+        card: the module's card.
 
     Raises:
         ModelError: as for ``OnnxModel``.
@@ -36,12 +36,12 @@ class Refiner:
 
     def __init__(self, card: RefinerCard) -> None:
         self.card = card
-        # Two small matrices: on the CPU they take less time than the way to a GPU.
+        # Two small matrices: running them on the CPU takes less time than sending the poses to a GPU.
         self._model = OnnxModel(card, Device("cpu"), threads=1)
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it is and what it runs on."""
+        """Name, hash and device of the loaded model."""
         return self._model.loaded
 
     def __call__(self, lifted: F32, keypoints: F32, scale: NDArray[np.floating]) -> F32:
@@ -50,10 +50,10 @@ class Refiner:
         Args:
             lifted: float32 [..., 17, 3], metres, relative to the pelvis, axes of the view.
             keypoints: float32 [..., 17, 3], of the same frames, as in ``Window``.
-            scale: [...], as in ``Window``.
+            scale: [...], factor from keypoints to rays, as in ``Window``.
 
         Returns:
-            float32 [..., 17, 3]; z is the lifter's, as are joints that were not seen.
+            float32 [..., 17, 3]; z is the lifter's, and so are joints that are not seen.
         """
         shape = lifted.shape
         poses = lifted.reshape(-1, *shape[-2:])

@@ -18,15 +18,15 @@ from pipeline.skeletons import H36M_17
 from pipeline.types import Pose3D, Window
 
 BATCH = LARGEST_BATCH
-"""Windows per call of the network: more gains nothing on a CPU and delays the results."""
+"""Windows per call of the network. Larger batches gain nothing on a CPU and delay the results."""
 
 
 class WindowLifter:
     """A ``PreviewLifter`` that runs the network on every window.
 
     Args:
-        network: what lifts; mirrored or not.
-        refiner: refine module that every pose passes through; its windows must be made with the true focal length.
+        network: lifts the windows; may be ``Mirrored``.
+        refiner: refine module for every pose; the windows must then be made with the true focal length.
     """
 
     def __init__(self, network: Network, refiner: Refining | None = None) -> None:
@@ -36,7 +36,7 @@ class WindowLifter:
 
     @property
     def spec(self) -> LifterSpec:
-        """That of its card."""
+        """The spec that the model's card gives."""
         return self._spec
 
     @property
@@ -50,13 +50,13 @@ class WindowLifter:
         poses: list[Pose3D] = []
         for start in range(0, len(windows), BATCH):
             part = windows[start : start + BATCH]
-            poses += self._poses(part, self._run(part).frame, self._spec.lookahead, settled=True)
+            poses += self._poses(part, self._run_network(part).frame, self._spec.lookahead, settled=True)
         return poses
 
     def lift_with_previews(
         self, windows: list[Window], newest: list[Window], lookahead: int
     ) -> tuple[list[Pose3D], list[Pose3D]]:
-        """Settled poses and previews, see ``PreviewLifter``; in one pass where both hold the same frames.
+        """Settled poses and previews, see ``PreviewLifter``; in one pass where both windows hold the same frames.
 
         In a live run they nearly always do: the window whose target frame has just got its whole look-ahead ends with
         the newest frame. Its single-frame head gives the settled pose of the target, its full-sequence head the preview
@@ -66,7 +66,7 @@ class WindowLifter:
         inputs = windows + [window for window, at in zip(newest, shared, strict=True) if at is None]
         if not inputs:
             return [], []
-        heads = self._run(inputs)
+        heads = self._run_network(inputs)
         settled = self._poses(windows, heads.frame[: len(windows)], self._spec.lookahead, settled=True)
         own = iter(range(len(windows), len(inputs)))
         rows = [next(own) if at is None else at for at in shared]
@@ -87,11 +87,11 @@ class WindowLifter:
         found = np.zeros((len(windows), self._spec.window, len(H36M_17), 3), np.float32)
         for start in range(0, len(windows), BATCH):
             part = windows[start : start + BATCH]
-            joints = self._sequence(self._run(part), "poses of whole windows")
+            joints = self._sequence(self._run_network(part), "poses of whole windows")
             found[start : start + BATCH] = self._in_camera(part, joints)
         return found
 
-    def _run(self, windows: list[Window]) -> Heads:
+    def _run_network(self, windows: list[Window]) -> Heads:
         return self._network.run(np.stack([window.keypoints for window in windows]))
 
     def _sequence(self, heads: Heads, purpose: str) -> F32:
@@ -106,17 +106,17 @@ class WindowLifter:
         return [pose_of(window, points, settled) for window, points in zip(windows, xyz, strict=True)]
 
     def _in_camera(self, windows: list[Window], joints: NDArray[Any], at: int | None = None) -> F32:
-        """What the network gave for each window in the axes of its view, refined, in camera axes.
+        """The network's joints in camera axes, refined where there is a refiner.
 
         Args:
-            windows: B of them.
-            joints: [B, 17, 3] of their frame ``at``, or [B, T, 17, 3] of all their frames.
+            windows: B windows.
+            joints: [B, 17, 3] of their frame ``at``, or [B, T, 17, 3] of all their frames, in the axes of their views.
             at: place in the window; None: all.
         """
         if not np.isfinite(joints).all():
             raise ModelError(
                 f"model {self._network.card.name} gave values that are not finite near frame "
-                f"{windows[0].target_index}; run 'python app.py models verify', and report it if that is well"
+                f"{windows[0].target_index}; run 'python app.py models verify', and report it if the files are fine"
             )
         joints = joints.copy()
         joints[..., 0, :] = 0  # the pelvis is the origin by definition; the network's value for it is never trained
@@ -145,7 +145,7 @@ def pose_of(window: Window, xyz_m: F32, settled: bool) -> Pose3D:
 
 
 def _same_frames(window: Window, others: list[Window]) -> int | None:
-    """Which of the others has the same input."""
+    """Index of the window among the others that has the same frames."""
     for number, other in enumerate(others):
         if other.track_id == window.track_id and np.array_equal(other.keypoints, window.keypoints):
             return number

@@ -1,4 +1,4 @@
-"""Metric scale: from the lifter's 1.70 m body to the person's own height."""
+"""Body size: from the lifter's 1.70 m body to the person's own height."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MODEL_STATURE_M = 1.70
 
 
 def height_scale(height_m: float) -> float:
-    """Factor from the model's body to a person of this height.
+    """Factor from the lifter's body to a person of this height.
 
     Raises:
-        ConfigError: not a human height; the message says that metres are meant.
+        ConfigError: it is not a person's height in metres.
     """
     if not 0.4 <= height_m <= 2.8:
         raise ConfigError("height_m", height_m, "is not a person's height in metres (0.4 to 2.8), for example 1.75")

@@ -1,4 +1,4 @@
-"""The axes of the 3D panel, drawn once by matplotlib, and the projection that goes with the drawing."""
+"""The axes of the 3D panel, drawn once by matplotlib, and the projection of that drawing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ELEVATION_DEG = 14.0
 _SIDE_INCH = 7.2
 _TEXT_PT = 10.5
 # Letters have a least size, so small panels have room for fewer words: below the first size the axes lose some numbers,
-# below the second one their names and all numbers but heights, below the third one those too.
+# below the second their names and all numbers but heights, below the third the heights too.
 _MIN_FULL_PX, _MIN_NAMED_PX, _MIN_LABELLED_PX = 700, 460, 320
 
 

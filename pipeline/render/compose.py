@@ -1,4 +1,4 @@
-"""One picture of everything: the frame with the 2D skeletons, the 3D panel beside it, and what the frame is."""
+"""The composed picture: the frame with its 2D skeletons and a line of text, and the 3D panel beside it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipeline.render.text import Font
 from pipeline.types import Frame, Pose2D, Shown
 
 _GAP = "   "
-_LEAST_PLATE = 18  # width of the plate under the text, in sizes of the text
+_LEAST_PLATE = 18  # width of the plate under the text, in text sizes
 
 
 class Composer:
-    """Composes frames of one source. Call it in order: people stand on the panel's floor by their last frames too.
+    """Composes the frames of one source, in order: a person's height above the panel's floor depends on earlier frames.
 
     Args:
         width_px, height_px: size of the source's pictures, in whose pixels the 2D poses are.
@@ -54,7 +54,7 @@ class Composer:
         Args:
             shown: its picture in the source's size or already made smaller by ``shrink``; 2D poses in pixels of the
                 source. Missing poses draw nothing; smoothed 3D poses are drawn where there are any.
-            status: what the picture says beside.
+            status: words and figures for the text.
 
         Returns:
             uint8 [H, W, 3] BGR of ``output_size``, a new array.
@@ -65,14 +65,14 @@ class Composer:
             np.copyto(image, self._empty)
         top = layout.picture_top
         picture = image[top : top + layout.picture_height, : layout.picture_width]
-        _fill(picture, shown.frame.image)
+        _fill_picture(picture, shown.frame.image)
         mirror = self.mirror
         if mirror:
             cv2.flip(picture, 1, dst=picture)
         for person in shown.people:
             draw_pose2d(picture, self._placed(person.pose2d, mirror))
         self._panel.draw(image[:, layout.picture_width :], [person.best3d for person in shown.people])
-        self._write(image, [_what(shown.frame, status.fps), _how(status)])
+        self._write(image, [_frame_texts(shown.frame, status.fps), _status_texts(status)])
         return image
 
     def shrink(self, frame: Frame) -> Frame:
@@ -82,7 +82,7 @@ class Composer:
         if height <= layout.picture_height and width <= layout.picture_width:
             return frame
         small = np.empty((layout.picture_height, layout.picture_width, 3), np.uint8)
-        _fill(small, frame.image)
+        _fill_picture(small, frame.image)
         return Frame(frame.index, frame.time_s, small)
 
     def _placed(self, pose: Pose2D, mirror: bool) -> Pose2D:
@@ -96,18 +96,18 @@ class Composer:
         """Write lines on a dark plate in the upper left corner of the picture.
 
         Args:
-            image: the whole.
+            image: the composed picture.
             lines: each in several wordings, the longest first; the first one that fits is written.
         """
         font, pad = self._font, self._font.size_px // 2
-        # No more than half of the picture, where people are, but for very narrow ones.
+        # At most half of the width, since people are in the picture, unless it is very narrow.
         width = self._layout.picture_width
         room = max(width // 2, min(width, _LEAST_PLATE * font.size_px)) - 4 * pad
         texts = [font.fitted(next((w for w in line if font.width_px(w) <= room), line[-1]), room) for line in lines]
         texts = [text for text in texts if text]
         if not texts:
             return
-        # Widths in whole steps: a plate that fits exactly would tremble with every digit.
+        # Widths in steps: a plate that fits exactly would change with every digit.
         step = 2 * font.size_px
         plate = min(-(-max(map(font.width_px, texts)) // step) * step, room) + 2 * pad
         darken(image, pad, pad, plate, font.line_px * len(texts) + pad)
@@ -115,15 +115,15 @@ class Composer:
             font.draw(image, text, 2 * pad, pad + pad // 2 + row * font.line_px, TEXT)
 
 
-def _what(frame: Frame, fps: float | None) -> list[str]:
-    """What is shown: frame number, time, frames per second."""
+def _frame_texts(frame: Frame, fps: float | None) -> list[str]:
+    """Frame number, time and frames per second, in several wordings."""
     time = f"{frame.time_s:.2f} s"
     rate = [f"{fps:.1f} fps"] if fps is not None and np.isfinite(fps) else []
     return [_GAP.join([f"frame {frame.index}", time, *rate]), _GAP.join([time, *rate]), time]
 
 
-def _how(status: Status) -> list[str]:
-    """How it goes: latency, dropped frames, note."""
+def _status_texts(status: Status) -> list[str]:
+    """Latency, dropped frames and note, in several wordings."""
     latency_ms, p95_ms, note = status.latency_ms, status.latency_p95_ms, status.note
     long, short = [], []
     if latency_ms is not None and np.isfinite(latency_ms):
@@ -133,8 +133,8 @@ def _how(status: Status) -> list[str]:
     return [_GAP.join(words) for words in (long + lost + notes, short + lost + notes, short + notes, notes or short)]
 
 
-def _fill(picture: U8, source: U8) -> None:
-    """Put the source into the picture, scaled if need be."""
+def _fill_picture(picture: U8, source: U8) -> None:
+    """Copy the source into the picture, resized if need be."""
     height, width = picture.shape[:2]
     source_height, source_width = source.shape[:2]
     if (height, width) == (source_height, source_width):

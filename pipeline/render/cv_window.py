@@ -19,8 +19,8 @@ _MAX_HEIGHT_PX = 840
 class CvWindow:
     """A window that can be resized, as ``pipeline.render.screen.Window`` describes it.
 
-    It must not be used on Linux where PyAV may have been imported before OpenCV, see ``window_process``; and elsewhere
-    all calls must come from the main thread.
+    On Linux it must not be used where PyAV may have been imported before OpenCV, see ``window_process``. On other
+    systems all calls must come from the main thread.
 
     Args:
         title: its title, and its name for OpenCV.
@@ -46,7 +46,7 @@ class CvWindow:
         if not self._is_open():
             return
         height_px, width_px = picture.shape[:2]
-        if (width_px, height_px) != self._size_px:  # else the user's wish counts
+        if (width_px, height_px) != self._size_px:  # otherwise the size that the user chose stays
             self._size_px = width_px, height_px
             scale = min(1.0, _MAX_WIDTH_PX / width_px, _MAX_HEIGHT_PX / height_px)
             cv2.resizeWindow(self._title, max(1, round(width_px * scale)), max(1, round(height_px * scale)))
@@ -58,7 +58,7 @@ class CvWindow:
         return code if code >= 0 or self._is_open() else CLOSED
 
     def delays_s(self) -> list[float]:
-        """None: pictures are on the screen when ``show`` and ``key`` have returned."""
+        """An empty list: pictures are on the screen when ``show`` and ``key`` have returned."""
         return []
 
     def _is_open(self) -> bool:
@@ -81,11 +81,11 @@ class CvWindow:
 def _load_system_x11_xcb() -> None:
     """Let Qt find the libX11-xcb that belongs to this system's libX11.
 
-    The wheels of OpenCV bring a copy of their own, but not libX11, and by that copy Qt tells libX11 to leave all events
-    to it: it writes into a private structure, and in the libX11 of Debian 12 at the wrong place. Then libX11 takes some
-    of the first events away: 10 of 64 windows stayed black on a busy machine, and 0 of 64 with the system's own
-    library. What is loaded globally is found first.
+    The wheels of OpenCV bring a copy of their own, but not libX11. Through that copy Qt tells libX11 to leave all
+    events to it, by writing into a private structure, which in the libX11 of Debian 12 is the wrong place. Then libX11
+    takes some of the first events away: 10 of 64 windows stayed black on a busy machine, and 0 of 64 with the system's
+    own library. A library that is loaded globally is found first.
     """
     if platform.system() == "Linux":
-        with suppress(OSError):  # not installed: nothing is worse than before
+        with suppress(OSError):  # not installed: as before
             ctypes.CDLL("libX11-xcb.so.1", mode=ctypes.RTLD_GLOBAL)

@@ -1,4 +1,4 @@
-"""Open a window, or say why there can be none."""
+"""The choice of a window, or the reason why there can be none."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def open_window(title: str, limit_s: float = OPEN_LIMIT_S) -> Window:
     """A window: on Linux in a process of its own, see ``window_process``; elsewhere in this one, by the main thread.
 
     Args:
-        title: of the window.
+        title: title of the window.
         limit_s: Linux: how long it may take to open.
 
     Raises:
-        DisplayError: there can be none here; the message says why.
+        DisplayError: no window can be opened here; the message says why.
     """
     if "GUI:                           NONE" in cv2.getBuildInformation():
         raise DisplayError("this OpenCV was built without windows (opencv-python-headless?)")

@@ -1,4 +1,4 @@
-"""Where a person stands in the 3D panel: poses are relative to the pelvis, a viewer expects feet on a floor."""
+"""The floor of the 3D panel: poses are relative to the pelvis, but a viewer expects feet on a floor."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.types import Pose3D
 # An ankle joint of a standing person is about this far above the floor (0.046 of a stature of 1.70 m; Winter,
 # "Biomechanics and Motor Control of Human Movement").
 _ANKLE_M = 0.08
-# Height of the pelvis when no ankle is known: a standing person's.
+# Height of the pelvis of a standing person, used when no ankle is known.
 _STANDING_M = 0.92
-# How fast a pelvis may come down: as fast as in a brisk squat. While the legs are tucked in a jump or a somersault, the
-# body stays up, as it does in truth.
+# Fastest fall of the pelvis, as in a brisk squat. While the legs are tucked in a jump or a somersault, the body stays
+# up, as it does in reality.
 _SINK_M_PER_S = 0.9
 _ANKLES = [H36M_17.index("l_ankle"), H36M_17.index("r_ankle")]
 
@@ -23,7 +23,7 @@ class Ground:
     """Finds the height of each person's pelvis above the floor, frame after frame.
 
     The lowest joint stands on the floor. The pelvis rises at once, so that nothing goes below the floor, and comes down
-    with a limited speed, so that it does not tremble.
+    with a limited speed, so that it does not jitter.
     """
 
     def __init__(self) -> None:

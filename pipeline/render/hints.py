@@ -1,4 +1,4 @@
-"""What the window shows over the picture and no recording contains: badges, messages, the help."""
+"""Badges, messages and the help that the window shows over the picture; recordings do not contain them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Hints:
     """Draws hints on pictures of one height.
 
     Args:
-        height_px: of the pictures.
+        height_px: height of the pictures.
     """
 
     def __init__(self, height_px: int) -> None:

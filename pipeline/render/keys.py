@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Command(Enum):
-    """What the user asks for; the value is what the help says about it."""
+    """Commands of the user; the value is the text in the help."""
 
     QUIT = "quit"
     PAUSE = "pause or go on"
@@ -43,7 +43,7 @@ _COMMANDS: dict[int, Command] = {
 
 
 def command_of(code: int) -> Command | None:
-    """The command of a key, None if it has none.
+    """The command of a key; None if it has no command.
 
     Args:
         code: as ``cv2.waitKeyEx`` gives it; negative is no key. Not that of ``cv2.waitKey`` or ``pollKey``: they cut

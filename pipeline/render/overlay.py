@@ -12,7 +12,7 @@ from pipeline.render.palette import BY_SIDE, MIDDLE, OUTLINE, Colour, mix
 from pipeline.skeletons import COCO_17
 from pipeline.types import Origin, Pose2D
 
-# Below this score a joint is drawn faint: the detector guesses it, and is wrong about as often as right.
+# Below this score a joint is drawn faint: it is a guess, wrong about as often as right.
 SEEN_SCORE = 0.25
 _FAINT_ALPHA = 0.35
 _WHITE: Colour = (255, 255, 255)

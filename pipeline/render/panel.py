@@ -22,7 +22,7 @@ _WHITE: Colour = (255, 255, 255)
 _BONE_M = 0.034
 _JOINT_M = 0.025
 _TIE = 1e-6
-# A joint further than this from the pelvis, on any axis, is an error and not drawn.
+# A joint further than this from the pelvis, on any axis, is an error and is not drawn.
 _REACH_M = 3.0
 # Share of the background in a joint's colour, for each metre that it is further away.
 _HAZE_PER_M = 0.28
@@ -64,7 +64,7 @@ class Panel:
         np.copyto(image, self.axes.image)
         present = sorted((pose for pose in map(_within_reach, poses) if _known(pose.xyz_m).any()), key=_track_id)
         if not present:
-            self._say(image, "no person")
+            self._write_note(image, "no person")
             return
         at_m, heights_m = _places_m(len(present)), self._ground.heights_m(present)
         places = [_stand(*one) for one in zip([pose.xyz_m for pose in present], at_m, heights_m, strict=True)]
@@ -74,7 +74,7 @@ class Panel:
         for pose, points_m in sorted(zip(present, places, strict=True), key=lambda one: one[1][0, 0]):
             self._draw_person(image, points_m, pose, f"{pose.track_id}" if len(present) > 1 else "")
 
-    def _say(self, image: U8, words: str) -> None:
+    def _write_note(self, image: U8, words: str) -> None:
         height, width = image.shape[:2]
         x, y = (width - self._font.width_px(words)) // 2, (height - self._font.line_px) // 2
         self._font.draw(image, words, x, y, TEXT_FAINT)

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.arrays import U8
 
-# White text on it is readable over white snow, and the picture shines through.
+# White text on it can be read over snow, and the picture still shows through.
 _ALPHA = 0.75
 _LEVEL = 20
 

@@ -1,4 +1,4 @@
-"""The window on the screen: pictures, keys, and what is written over the picture for its user alone."""
+"""The screen of a run: pictures, keys, and hints over the picture, which no recording contains."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Window(Protocol):
         """Show uint8 [H, W, 3] BGR; nothing once the window is closed."""
 
     def key(self, wait_ms: int) -> int:
-        """Let the window work for at most so long; a key's code as in ``keys.command_of``, -1, or ``keys.CLOSED``."""
+        """Let the window work for at most this long; a key's code as in ``keys.command_of``, -1, or ``keys.CLOSED``."""
 
     def delays_s(self) -> list[float]:
-        """Of pictures that came to the screen since the last call, and after ``show`` and ``key`` had returned."""
+        """Delays of pictures that came to the screen since the last call, after ``show`` and ``key`` had returned."""
 
     def close(self) -> None:
         """Close it. Calling it again does nothing."""
 
 
 class Screen:
-    """Shows pictures as they come and tells what the user asks for. Use as a context manager, in one thread.
+    """Shows pictures as they come and returns the user's commands. Use as a context manager, in one thread.
 
     ``show`` each picture; while none comes (a camera that is reconnecting, a clip that is paused) call ``wait``,
     so that the window still answers. Both return a command or None:
 
     - QUIT: also when the window was closed, and then at every call.
-    - PAUSE, HELP: the screen has done it already. While it is paused, ``show`` keeps the old picture; whether the work
+    - PAUSE, HELP: the screen has carried it out already. While paused, ``show`` keeps the old picture; whether the work
       behind it goes on (live) or stands still (a clip) is the caller's choice.
-    - RECORD, SNAPSHOT, MIRROR: for the caller to do; it sets ``recording`` and says what it did by ``say``.
+    - RECORD, SNAPSHOT, MIRROR: for the caller to carry out; it sets ``recording`` and reports by ``say``.
 
     Args:
         window: where to show, see ``pipeline.render.display.open_window``.
@@ -53,7 +53,7 @@ class Screen:
     Attributes:
         recording: set it to show the badge.
         paused: whether the picture stands still.
-        picture: the picture that is shown, without anything of the screen's own; None before the first one.
+        picture: the current picture, without hints; None before the first one.
     """
 
     def __init__(self, window: Window, clock: Callable[[], float] = time.monotonic) -> None:
@@ -86,7 +86,7 @@ class Screen:
         if self.picture is None or not self.paused:
             self.picture = picture
         self._draw()
-        return self._act(self._window.key(0))
+        return self._run_key(self._window.key(0))
 
     def wait(self, limit_s: float) -> Command | None:
         """Keep the window alive for ``limit_s`` (0: look once), or until a command, without a new picture."""
@@ -94,11 +94,11 @@ class Screen:
         while True:
             self._draw()
             left_ms = round(1000 * (end_s - self._clock()))
-            command = self._act(self._window.key(max(0, min(left_ms, _WAIT_MS))))
+            command = self._run_key(self._window.key(max(0, min(left_ms, _WAIT_MS))))
             if command is not None or self._clock() >= end_s:
                 return command
 
-    def _act(self, code: int) -> Command | None:
+    def _run_key(self, code: int) -> Command | None:
         command = Command.QUIT if code == CLOSED else command_of(code)
         if command is Command.PAUSE:
             self.paused = not self.paused
@@ -116,7 +116,7 @@ class Screen:
         self._window.show(self._with_hints(picture, message) if any(hints) else picture)
 
     def _with_hints(self, picture: U8, message: str) -> U8:
-        """A copy with badges, message and help: the picture itself may be on its way into a file."""
+        """A copy with badges, message and help: the picture itself may still be written to a file."""
         if self._hints is None or self._canvas.shape != picture.shape:
             self._canvas, self._hints = np.empty_like(picture), Hints(picture.shape[0])
         np.copyto(self._canvas, picture)
@@ -139,7 +139,7 @@ class Screen:
 
 
 def waiting_picture() -> U8:
-    """What is shown before the first picture: uint8 [360, 640, 3]."""
+    """The placeholder before the first picture: uint8 [360, 640, 3]."""
     image = np.full((360, 640, 3), BACKGROUND, np.uint8)
     font, words = Font(16), "waiting for the first picture"
     font.draw(image, words, (640 - font.width_px(words)) // 2, (360 - font.line_px) // 2, TEXT_FAINT)

@@ -25,16 +25,16 @@ _PLACE_BYTES = 64 << 20
 
 
 class SharedPictures:
-    """The memory, as the process sees it that made this object.
+    """One process's view of the shared memory.
 
     Args:
-        descriptor: of the memory, from the process that made it; None makes a new one.
+        descriptor: descriptor of the memory, from the process that made it; None makes new memory.
 
     Attributes:
-        descriptor: to hand to the other process.
+        descriptor: for the other process.
 
     Raises:
-        OSError: the memory can't be had.
+        OSError: the memory can't be allocated.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -51,7 +51,7 @@ class SharedPictures:
         self._sizes: NDArray[np.int64] = np.frombuffer(self._map, np.int64, 2 * _PLACES, 8).reshape(_PLACES, 2)
 
     def put(self, picture: U8) -> int:
-        """Write a picture; returns its number, from 1, each one more than the one before.
+        """Write a picture; returns its number, counted from 1.
 
         Args:
             picture: uint8 [H, W, 3] BGR.
@@ -68,10 +68,10 @@ class SharedPictures:
         return number
 
     def get(self, number: int) -> U8 | None:
-        """A copy of a picture, uint8 [H, W, 3]; None if newer ones may have been written over it by now.
+        """A copy of a picture, uint8 [H, W, 3]; None if newer ones may have overwritten it by now.
 
         Args:
-            number: as ``put`` returned it, received by a message: that orders the two processes' memory.
+            number: from ``put``, received in a message, which orders memory access between the two processes.
         """
         copy = self._pixels(number).copy()
         return copy if int(self._newest[0]) <= number + 1 else None

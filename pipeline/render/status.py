@@ -1,4 +1,4 @@
-"""What a picture says of the run beside its poses."""
+"""Words and figures about a run, for its pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Status:
         note: a word or two, such as 'preview' or 'reconnecting'.
         latency_ms, latency_p95_ms: from the capture of a frame to the screen, median and 95th percentile of the last
             frames, if known.
-        dropped: how many frames were left out so far.
+        dropped: frames dropped so far.
     """
 
     fps: float | None = None

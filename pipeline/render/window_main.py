@@ -2,8 +2,8 @@
 
     python -m pipeline.render.window_main SOCKET MEMORY TITLE
 
-Shows the newest of the pictures that it is told of, and tells what the user does. It ends when the run hangs up or has
-gone, even if it is stuck in Qt then.
+Shows the newest picture that it is told of, and reports the user's keys. It ends when the run hangs up or is gone,
+even if it is stuck in Qt.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from pipeline.render.keys import CLOSED
 from pipeline.render.shared_pictures import SharedPictures
 from pipeline.render.window_messages import Channel, Ended, Kind, Message
 
-_LOOK_S = 0.01  # how often the window looks after its user while no picture comes
+_LOOK_S = 0.01  # how often the window handles events while no picture comes
 _PARENT_LOOK_S = 1.0
 
 
 def _end_with_the_run(channel: Channel) -> None:
-    """End this process, whatever it is doing, when the run has gone: a process that it forked may hold its end open."""
+    """End this process, whatever it is doing, when the run is gone: a fork of the run may hold its end open."""
     parent = os.getppid()
     while not channel.has_ended(_PARENT_LOOK_S) and os.getppid() == parent:
         pass
     os._exit(0)
 
 
-def _serve(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None:
-    """Show pictures and tell of keys until the window is closed, and then that it is.
+def _serve_window(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None:
+    """Show pictures and report keys until the window is closed, then report that.
 
     Raises:
-        Ended: the run has gone.
+        Ended: the run is gone.
     """
     window.open()
     channel.send(Message(Kind.OPENED))
@@ -56,7 +56,7 @@ def _serve(channel: Channel, pictures: SharedPictures, window: CvWindow) -> None
             channel.send(Message(Kind.KEY, code))
             code = window.key(1)
     told = False
-    while True:  # what is said last must arrive, so the end is the run's to make
+    while True:  # the last message must arrive, so the run is the one to hang up
         told = told or channel.send(Message(Kind.CLOSED))
         channel.wait(_LOOK_S if not told else _PARENT_LOOK_S)
         for _ in channel.messages():
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
     channel = Channel(socket.socket(fileno=int(end)))
     threading.Thread(target=_end_with_the_run, args=(channel,), name="end with the run", daemon=True).start()
     with suppress(Ended):
-        _serve(channel, SharedPictures(int(memory)), CvWindow(title))
+        _serve_window(channel, SharedPictures(int(memory)), CvWindow(title))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the window's process and the run say to each other, in messages of one size.
+"""Messages of one size between the run and the window's process.
 
     run -> window      PICTURE number, when it was handed over
     window -> run      OPENED; SHOWN number, its delay; KEY code; CLOSED
 
-Neither side ever waits until the other listens: what finds no room is left out.
+Neither side ever waits for the other: a message that finds no room is dropped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FORMAT = struct.Struct("=bqd")
 
 
 class Kind(IntEnum):
-    """What a message is about."""
+    """Kinds of messages."""
 
     PICTURE = 1
     OPENED = 2
@@ -32,9 +32,9 @@ class Message(NamedTuple):
     """One message.
 
     Attributes:
-        kind: what it is about.
-        number: of a picture, or the code of a key.
-        seconds: PICTURE: on the clock of ``time.monotonic``, which all processes of Linux share; SHOWN: since then.
+        kind: kind of the message.
+        number: number of a picture, or code of a key.
+        seconds: PICTURE: ``time.monotonic``, a clock that all processes of Linux share; SHOWN: delay since then.
     """
 
     kind: Kind
@@ -43,14 +43,14 @@ class Message(NamedTuple):
 
 
 class Ended(Exception):
-    """The other process has gone."""
+    """The other process is gone."""
 
 
 class Channel:
     """One end of the connection.
 
     Args:
-        end: of a ``socketpair`` that keeps messages apart (SOCK_SEQPACKET).
+        end: one end of a ``socketpair`` that keeps messages apart (SOCK_SEQPACKET).
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -72,19 +72,19 @@ class Channel:
         return True
 
     def wait(self, limit_s: float) -> None:
-        """Wait at most so long for a message or the end."""
+        """Wait at most ``limit_s`` for a message or the end."""
         poller = select.poll()
         poller.register(self._end, select.POLLIN)
         poller.poll(1000 * limit_s)
 
     def has_ended(self, limit_s: float) -> bool:
-        """Wait at most so long until there is no other side; reads nothing, so another thread may."""
+        """Wait at most ``limit_s`` for the other side to be gone. Reads nothing, so another thread may read."""
         poller = select.poll()
-        poller.register(self._end, 0)  # a hang-up is always told
+        poller.register(self._end, 0)  # a hang-up is always reported
         return bool(poller.poll(1000 * limit_s))
 
     def messages(self) -> Iterator[Message]:
-        """What has come so far.
+        """The messages that have arrived.
 
         Raises:
             Ended: all has been read and there is no other side.
@@ -94,7 +94,7 @@ class Channel:
                 data = self._end.recv(_FORMAT.size)
             except BlockingIOError:
                 return
-            except ConnectionResetError:  # told once, before what it had said, if it ended without reading all
+            except ConnectionResetError:  # raised once, before its last messages, if it ended with messages unread
                 continue
             except OSError as error:
                 raise Ended from error

@@ -1,10 +1,9 @@
 """The window of Linux: in a process of its own, which imports OpenCV and never PyAV.
 
-Who imports PyAV before OpenCV brings PyAV's own copy of libxcb into the process; the xcb plug-in of OpenCV's Qt then
-resolves into it and waits for ever in ``xcb_shm_query_version`` when the first window opens (PyAV issues 978, 1024 and
-1050; OpenCV issue 29195). No program can promise an order of imports to those who use it as a library. In a process of
-its own the order is always right. And what else Qt does without asking, abort, hang, wait for a slow X server, does not
-reach the run from there.
+If PyAV is imported before OpenCV, its own copy of libxcb is loaded into the process; the xcb plug-in of OpenCV's Qt
+then resolves into it and waits for ever in ``xcb_shm_query_version`` when the first window opens (PyAV issues 978,
+1024 and 1050; OpenCV issue 29195). A library can't dictate the order of imports to its users. In a process of its own
+the order is always right. And when Qt aborts, hangs or waits for a slow X server, the run is not affected.
 """
 
 from __future__ import annotations
@@ -27,20 +26,20 @@ from pipeline.render.window_messages import Channel, Ended, Kind, Message
 log = logging.getLogger(__name__)
 
 OPEN_LIMIT_S = 10.0
-"""How long a window may take to open; and how long an open one may show nothing of what it is given without a word."""
+"""How long a window may take to open, and how long an open one may show no picture before the log says so."""
 
 _END_LIMIT_S = 1.0
 _LOOK_S = 0.1
-_KEYS = 64  # most keys that wait to be asked for
-_DELAYS = 64  # most delays that do
-_STDERR_BYTES = 4096  # as much is kept of what the process said last
+_KEYS = 64  # most keys that wait for ``key``
+_DELAYS = 64  # most delays that wait for ``delays_s``
+_STDERR_BYTES = 4096  # the last bytes kept of the process's stderr
 _ROOT = Path(__file__).parents[2]
 
 
 class WindowProcess:
     """A window in a process of its own, as ``pipeline.render.screen.Window`` describes it.
 
-    Only the constructor waits for the window. If it crashes or hangs, the log says so once, and who uses it goes on.
+    Only the constructor waits for the window. If it crashes or hangs, the log says so once and the run goes on.
 
     Args:
         title: of the window.
@@ -54,10 +53,10 @@ class WindowProcess:
         self._keys: list[int] = []
         self._delays_s: list[float] = []
         self._opened = self._closed = self._lost = self._told = False
-        self._number, self._handed_over_s = 0, 0.0  # of the newest picture
-        self._announced = True  # whether the window has been told of it
-        self._waiting_since_s: float | None = None  # for a picture to come to the screen
-        self._said = b""  # on its stderr
+        self._number, self._handed_over_s = 0, 0.0  # number and time of the newest picture
+        self._announced = True  # whether the window was told of the newest picture
+        self._waiting_since_s: float | None = None  # since when a picture is on its way to the screen
+        self._said = b""  # its last stderr
         with ExitStack() as opening:
             try:
                 self._pictures = opening.enter_context(closing(SharedPictures()))
@@ -67,7 +66,9 @@ class WindowProcess:
                     self._process = self._start(title, theirs.fileno())
                 opening.callback(self._end_process)
             except OSError as error:
-                raise DisplayError(f"{_asked()} can't be opened: its process can't be started ({error})") from error
+                raise DisplayError(
+                    f"{_window_name()} can't be opened: its process can't be started ({error})"
+                ) from error
             self._wait_until_open(limit_s)
             self._open = opening.pop_all()
 
@@ -75,7 +76,7 @@ class WindowProcess:
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.render.window_main", str(end), str(self._pictures.descriptor), title],
-            cwd=_ROOT,  # the user's folder may hold files that are called like modules
+            cwd=_ROOT,  # the user's folder may hold files named like modules
             env={**os.environ, "PYTHONPATH": path},
             pass_fds=(end, self._pictures.descriptor),
             stdin=subprocess.DEVNULL,
@@ -92,11 +93,11 @@ class WindowProcess:
         while not self._opened:
             left_s = end_s - time.monotonic()
             if left_s <= 0:
-                raise DisplayError(f"{_asked()} did not open within {limit_s:g} s")
+                raise DisplayError(f"{_window_name()} did not open within {limit_s:g} s")
             self._channel.wait(min(left_s, _LOOK_S))
-            self._listen()
+            self._read_messages()
             if self._lost:
-                raise DisplayError(f"{_asked()} can't be opened: {self._last_words()}")
+                raise DisplayError(f"{_window_name()} can't be opened: {self._last_words()}")
 
     def show(self, picture: U8) -> None:
         """Hand over uint8 [H, W, 3] BGR, which is copied; nothing once the window is closed or lost."""
@@ -106,14 +107,14 @@ class WindowProcess:
         if self._waiting_since_s is None:
             self._waiting_since_s = self._handed_over_s
         self._announced = False
-        self._announce()
+        self._announce_picture()
 
     def key(self, wait_ms: int) -> int:
-        """Wait at most so long for a key; its code for ``keys.command_of``, -1 for none, ``CLOSED`` from then on."""
+        """Wait ``wait_ms`` at most for a key; its code for ``keys.command_of``, -1 for none, or ``CLOSED``."""
         if not (self._keys or self._closed or self._lost):
             if wait_ms:
                 self._channel.wait(wait_ms / 1000)
-            self._listen()
+            self._read_messages()
         if self._keys:
             return self._keys.pop(0)
         if self._lost:
@@ -121,32 +122,32 @@ class WindowProcess:
         return CLOSED if self._closed else -1
 
     def delays_s(self) -> list[float]:
-        """How long after ``show`` pictures came to the screen: those that did since the last call."""
+        """Delays from ``show`` to the screen, of the pictures that arrived since the last call."""
         delays_s, self._delays_s = self._delays_s, []
         return delays_s
 
-    def _announce(self) -> None:
-        """Tell the window of the newest picture; later, if it has not listened for a long time."""
+    def _announce_picture(self) -> None:
+        """Tell the window of the newest picture; if its queue is full, a later call does."""
         if self._announced or self._closed or self._lost:
             return
         try:
             self._announced = self._channel.send(Message(Kind.PICTURE, self._number, self._handed_over_s))
         except Ended:
-            self._listen()  # to what it said last, and then to the end
+            self._read_messages()  # read its last messages, then the end
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         if self._closed or self._lost:
             return
         try:
             for message in self._channel.messages():
-                self._hear(message)
+                self._handle_message(message)
         except Ended:
-            self._lose()
+            self._note_loss()
         self._read_stderr()
-        self._announce()
-        self._watch()
+        self._announce_picture()
+        self._warn_if_hung()
 
-    def _hear(self, message: Message) -> None:
+    def _handle_message(self, message: Message) -> None:
         if message.kind is Kind.KEY:
             if len(self._keys) < _KEYS:
                 self._keys.append(message.number)
@@ -159,15 +160,15 @@ class WindowProcess:
         elif message.kind is Kind.CLOSED:
             self._closed = True
 
-    def _watch(self) -> None:
-        """Say once that the window hangs."""
+    def _warn_if_hung(self) -> None:
+        """Log once that the window hangs."""
         since_s = self._waiting_since_s
         if since_s is not None and time.monotonic() - since_s > OPEN_LIMIT_S and not (self._told or self._lost):
             self._told = True
             log.warning("the window has shown no picture for %.0f s; the run goes on without it", OPEN_LIMIT_S)
 
-    def _lose(self) -> None:
-        """The process has gone: by itself, unless it has said that its user closed the window."""
+    def _note_loss(self) -> None:
+        """Note that the process is gone, with a warning unless the user closed the window."""
         if self._closed or self._lost:
             return
         self._lost = True
@@ -188,14 +189,14 @@ class WindowProcess:
         return lines[-1] if lines[0].startswith("Traceback") else lines[0]
 
     def _read_stderr(self) -> None:
-        """Keep the last of what the process writes there; a full pipe would stop it."""
+        """Keep the last bytes of the process's stderr; a full pipe would stop it."""
         assert self._process.stderr is not None
         with suppress(BlockingIOError):
             while data := os.read(self._process.stderr.fileno(), _STDERR_BYTES):
                 self._said = (self._said + data)[-_STDERR_BYTES:]
 
     def _end_process(self) -> None:
-        """Hang up, which tells it to end, and see that it does."""
+        """Hang up, which tells the process to end, and make sure that it does."""
         self._channel.close()
         for _ in range(2):
             try:
@@ -212,5 +213,5 @@ class WindowProcess:
         self._open.close()
 
 
-def _asked() -> str:
+def _window_name() -> str:
     return f"a window on DISPLAY={os.environ.get('DISPLAY', '')}"

@@ -1,4 +1,4 @@
-"""The drawing stage: frames that are shown become composed pictures, recorded as soon as they are drawn."""
+"""The drawing stage: frames become composed pictures, which are recorded as soon as they are drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.sources.base import Source
 from pipeline.sources.live_options import LivePhase
 from pipeline.types import Drawn, Frame, Shown
 
-_RATE_FRAMES = 31  # the speed that is shown is that of the last so many frames
+_RATE_FRAMES = 31  # the displayed frame rate is that of this many last frames
 
 
 class Drawer(Protocol):
@@ -37,21 +37,21 @@ class Recorder(Protocol):
 
     @property
     def recording(self) -> bool:
-        """Whether pictures are wanted now."""
+        """Whether pictures are to be recorded now."""
 
     def record(self, drawn: Drawn, wait: bool) -> None:
         """Take a picture, in the thread that draws; ``wait`` for room rather than leave one out."""
 
 
 class DrawStage:
-    """Draws what is shown.
+    """Draws the pictures of a run.
 
     Args:
         drawer: composes the pictures.
-        source: says what the picture tells of it.
-        statistics: of the run.
+        source: the source, whose state the picture shows.
+        statistics: the run's counts and times.
         recorder: gets every picture as soon as it is drawn.
-        is_ending: whether the last frames come, which nothing can be delayed by.
+        is_ending: whether these are the last frames, so that waiting for the recorder delays nothing.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class DrawStage:
         self._done_s: deque[float] = deque(maxlen=_RATE_FRAMES)
 
     def __call__(self, lifted: Iterable[Timed]) -> Iterator[Timed]:
-        """The same items with pictures; rows pass by."""
+        """The same items, with pictures; rows pass unchanged."""
         for captured_s, item in lifted:
             if not isinstance(item, Shown):
                 yield Timed(captured_s, item)
@@ -92,14 +92,14 @@ class DrawStage:
         )
 
     def _late_ms(self, percent: float, screen_ms: float) -> float | None:
-        """Live: how long after its capture a picture came to the screen, of the last ones."""
+        """Delay from capture to screen of the last pictures of a live run; None for clips."""
         if not self._source.info.live:
             return None
         late_ms = self._statistics.meter.recent_ms("latency", percent)
         return None if late_ms is None else late_ms + screen_ms
 
     def _note(self, shown: Shown) -> str:
-        """What the picture says about itself in a live run."""
+        """The note in the picture of a live run: its tier, or that the source is reconnecting."""
         state = self._source.state
         if state is not None and state.phase is LivePhase.RECONNECTING:
             return f"reconnecting: {state.message}" if state.message else "reconnecting"

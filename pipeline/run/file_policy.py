@@ -19,7 +19,7 @@ class FilePolicy:
 
     Args:
         lifting: makes the poses.
-        shows: whether frames are shown beside their rows: drawn, or given to an observer.
+        shows: whether frames are drawn, or given to an observer, besides their rows.
     """
 
     source_stage = "decode"
@@ -45,7 +45,7 @@ class FilePolicy:
                 batch += people.push(frame.index, frame.time_s, poses)
                 if len(batch) >= limit:
                     settled = self._lifting.poses(batch)
-                    lifted, batch = batch, []  # only now: a batch that can't be lifted gets its rows below
+                    lifted, batch = batch, []  # only now, since a batch that can't be lifted gets its rows below
                     yield from self._items(waiting.finished(lifted, settled))
         except Exception as error:  # frames that were read before the failure still get their rows
             failure = error

@@ -1,4 +1,4 @@
-"""The lifting stage as far as clips and live sources share it: people, windows, poses."""
+"""The part of the lifting stage that clips and live sources share: people, windows, poses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.sources.base import SourceInfo
 from pipeline.types import Drawn, Frame, Pose2D, Pose3D, Rows, Shown, Tier
 from pipeline.window.buffer import BREAK_S, MAX_GAP_S, ReadyFrame, WindowBuffer, frame_step
 
-_SLOW_STEPS = 2.5  # frames of a source that is slower than that are further apart than a break
+_SLOW_STEPS = 2.5  # in frames of a slow source: the least break between windows
 
 
 class Detected(NamedTuple):
@@ -28,18 +28,18 @@ class Detected(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """What passes from stage to stage behind the lifter, and when its frame was captured."""
+    """An item that passes between the stages after the lifter, and when its frame was captured."""
 
     captured_s: float
     item: Rows | Shown | Drawn
 
 
 class Policy(Protocol):
-    """What a run does differently for clips and for live sources."""
+    """The parts of a run that differ between clips and live sources."""
 
     @property
     def source_stage(self) -> str:
-        """What the time is called that a frame of the source takes."""
+        """Name under which the time of the source stage is counted."""
 
     def room(self, stage: str) -> Room:
         """The queue behind a stage: 'source', 'detect', 'lift', 'draw'."""
@@ -48,28 +48,28 @@ class Policy(Protocol):
         """The lifting stage. Frames that were read before a failure get their rows, then the failure is raised."""
 
     def completes_frame(self, item: Rows | Shown | Drawn) -> bool:
-        """Whether this is what the time of writing, and in clips the latency, of a frame ends with."""
+        """Whether the item is the last of its frame: the time of writing, and for clips the latency, end with it."""
 
 
 class Lifting:
-    """What both policies need for lifting.
+    """Lifter, options and buffers, which both policies lift with.
 
     Args:
         lifter: the model.
-        options: how.
-        info: of the source.
-        meter: takes the time of lifting.
+        options: how poses are made.
+        info: facts about the source.
+        meter: measures the time of lifting.
     """
 
     def __init__(self, lifter: Lifter, options: RunOptions, info: SourceInfo, meter: Meter) -> None:
         self.lifter, self.options, self.info, self.meter = lifter, options, info, meter
 
     def new_people(self) -> People:
-        """Nobody yet."""
+        """An empty ``People``."""
         return People(self._new_buffer, self.options.repair_swaps)
 
     def poses(self, batch: list[list[ReadyFrame]]) -> list[Pose3D]:
-        """The settled poses of these frames; of those that have windows."""
+        """The settled poses of the frames that have windows."""
         windows = [one.window for people in batch for one in people if one.window is not None]
         if not batch:
             return []
@@ -105,12 +105,12 @@ class Lifting:
 
 
 def rows_of(finished: Finished) -> Timed:
-    """What goes into the files."""
+    """The rows of a frame, for the files."""
     return Timed(finished.captured_s, Rows(finished.frame.index, finished.frame.time_s, finished.people))
 
 
 def shown_of(finished: Finished, tier: Tier) -> Timed:
-    """What goes to the screen."""
+    """A frame with its poses, for the screen."""
     return Timed(finished.captured_s, Shown(finished.frame, finished.people, tier))
 
 

@@ -19,8 +19,8 @@ from pipeline.run.waiting import AwaitingLookahead, AwaitingPreview, Finished
 from pipeline.types import NO_IMAGE, Drawn, Frame, Rows, Shown, Tier
 from pipeline.window.buffer import ReadyFrame, frame_step
 
-_RECORD_S = 1.0  # while a run is recorded, pictures for so long wait for drawing before one is left out,
-_RECORD_BYTES = 128 << 20  # or as many as fit into this
+_RECORD_S = 1.0  # while a run is recorded, this much of it may wait for drawing before a picture is left out,
+_RECORD_BYTES = 128 << 20  # and at most this many bytes
 
 
 class LivePolicy:
@@ -28,18 +28,18 @@ class LivePolicy:
 
     Args:
         lifting: makes the poses.
-        shows: whether frames are shown beside their rows: drawn, or given to an observer.
-        picture_bytes: size of a composed picture.
+        shows: whether frames are drawn, or given to an observer, besides their rows.
+        picture_bytes: size of a composed picture; 0 where nothing is drawn.
 
     Attributes:
-        is_recording: whether every drawn picture is wanted now; asked again and again.
-        is_ending: the last frames come in one rush, and nothing after them can be delayed.
+        is_recording: says whether every drawn picture is to be recorded now; asked again and again.
+        is_ending: whether the last frames are on their way; nothing comes after them that could be delayed.
 
     Raises:
-        ConfigError: previews are asked of a lifter that has none.
+        ConfigError: previews are requested from a lifter that has none.
     """
 
-    source_stage = "wait"  # what a live source takes is mostly waiting for the next picture
+    source_stage = "wait"  # a live source spends its time waiting for the next picture
 
     def __init__(self, lifting: Lifting, shows: bool, picture_bytes: int = 0) -> None:
         self._lifting, self._shows, self._picture_bytes = lifting, shows, picture_bytes
@@ -55,7 +55,7 @@ class LivePolicy:
             self._previewer = lifter
 
     def room(self, stage: str) -> Room:
-        """One frame: what waits in a queue is late. Frames may be dropped before they are detected, pictures later."""
+        """Room for one frame: a frame that waits is late. Frames may be dropped before detection, pictures after it."""
         if stage == "source":
             return Room(1, any_item)
         if stage == "lift":
@@ -72,7 +72,7 @@ class LivePolicy:
         return _is_picture(timed) and not (self.is_ending and self.is_recording())
 
     def lift(self, detected: Iterable[Detected]) -> Iterator[Timed]:
-        """Settled poses when they are due; where previews are shown, those at once."""
+        """Settled poses when they are due, and previews at once where they are drawn."""
         people = self._lifting.new_people()
         if self._previewer is None:
             yield from self._lift_settled(people, detected)

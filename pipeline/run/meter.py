@@ -1,4 +1,4 @@
-"""How long things take."""
+"""A meter of durations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 Item = TypeVar("Item")
 
-_SHOWN_FRAMES = 61  # a figure for display is the median of the last so many
+_SHOWN_FRAMES = 61  # a displayed figure covers this many last frames
 
 
 class Meter:
@@ -64,13 +64,13 @@ class Meter:
         return float(np.percentile(recent, percent)) * 1000 if recent else None
 
     def recent_ms(self, name: str, percent: float) -> float | None:
-        """The same of the last ``_SHOWN_FRAMES`` frames only."""
+        """As ``percentile_ms``, of the last ``_SHOWN_FRAMES`` frames only."""
         with self._lock:
             recent = list(islice(reversed(self._recent.get(name, ())), _SHOWN_FRAMES))
         return float(np.percentile(recent, percent)) * 1000 if recent else None
 
     def names(self) -> list[str]:
-        """What was measured, in order of first use."""
+        """Names of the measured durations, in order of first use."""
         with self._lock:
             return list(self._recent)
 

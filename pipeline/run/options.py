@@ -14,13 +14,13 @@ class RunOptions:
     """How poses are made from keypoints.
 
     Attributes:
-        height_m: the person's height, to which poses are scaled; None: bodies of 1.70 m.
+        height_m: the person's height, which sets the size of the poses; None: bodies of 1.70 m.
         focal_px: focal length of the camera; None: that of a usual phone or webcam is assumed.
-        smooth: name of a preset of ``pipeline.smooth.presets``.
+        smooth: name of a smoothing preset, see ``pipeline.smooth.presets``.
         repair_swaps: repair left/right swaps of the 2D track.
-        detect_every: the detector sees every so many frames only; the lifter fills the others.
-        preview_lookahead: live: how many frames behind the newest one the previews are that are shown. None, or no less
-            than the lifter's own look-ahead: settled poses are shown.
+        detect_every: N: the detector sees every Nth frame only; the lifter fills the others.
+        preview_lookahead: live sources: draw previews of the frame this far behind the newest one. None, or no less
+            than the lifter's own look-ahead: draw settled poses.
 
     Raises:
         ConfigError: a value makes no sense.

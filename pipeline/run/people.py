@@ -1,4 +1,4 @@
-"""All people of a run: what the detector found, sides repaired, turned into windows for the lifter."""
+"""All people of a run: from detected keypoints, through the repair of swaps, to windows for the lifter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class People:
     """The windows of all people, frame by frame. Person 0 has a row in every frame, others from their first one.
 
     Args:
-        new_buffer: makes the ring of one person.
+        new_buffer: makes the buffer of one person.
         repair_swaps: repair left/right swaps before lifting, see ``pipeline.track.swaps``.
     """
 
@@ -23,11 +23,11 @@ class People:
         self._repairs: dict[int, SwapRepair] = {}
 
     def push(self, frame_index: int, time_s: float, poses: list[Pose2D]) -> list[list[ReadyFrame]]:
-        """Take what was found in the next frame; returns the people of each frame that is now ready."""
+        """Take the poses of the next frame; returns the people of each frame that is now ready."""
         found = {pose.track_id: self._repaired(pose) for pose in poses}
         for track_id in found.keys() - self._buffers.keys():
             self._buffers[track_id] = self._new_buffer(track_id)
-        return _together(
+        return _by_frame(
             buffer.push(found.get(track_id) or Pose2D.missing(frame_index, time_s, track_id))
             for track_id, buffer in self._buffers.items()
         )
@@ -39,7 +39,7 @@ class People:
 
     def finish(self) -> list[list[ReadyFrame]]:
         """The people of all remaining frames."""
-        return _together(buffer.finish() for buffer in self._buffers.values())
+        return _by_frame(buffer.finish() for buffer in self._buffers.values())
 
     def _repaired(self, pose: Pose2D) -> Pose2D:
         if not self._repair_swaps:
@@ -47,7 +47,7 @@ class People:
         return self._repairs.setdefault(pose.track_id, SwapRepair())(pose)
 
 
-def _together(parts: Iterable[list[ReadyFrame]]) -> list[list[ReadyFrame]]:
+def _by_frame(parts: Iterable[list[ReadyFrame]]) -> list[list[ReadyFrame]]:
     frames: dict[int, list[ReadyFrame]] = {}
     for part in parts:
         for due in part:

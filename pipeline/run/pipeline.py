@@ -3,8 +3,8 @@
     source -> detector -> people (swaps, windows) -> lifter -> smoothing -> drawing -> files, screen, observers
 
 Each arrow but those around the lifter crosses a thread, so that one frame is decoded while another is detected and a
-third is drawn. What is different for clips (every frame, in order) and for live sources (the newest one wins) is said
-by two policies, ``file_policy`` and ``live_policy``.
+third is drawn. The differences between clips (every frame, in order) and live sources (the newest frame wins) are in
+two policies, ``file_policy`` and ``live_policy``.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Pipeline:
         source: the frames.
         detector: finds the people; it is reset first.
         lifter: the model.
-        options: how.
+        options: how poses are made.
         drawer: composes a picture of each frame; None to draw nothing.
-        shows: also without a drawer, give frames and poses (previews of a live source included) to who shows them.
+        shows: hand out frames and poses (in a live run: previews) even without a drawer.
 
     Attributes:
         statistics: counts and times, filled as it runs.
 
     Raises:
-        ConfigError: previews are asked of a lifter that has none, or too sparse detection.
+        ConfigError: previews are requested from a lifter that has none, or detection is too sparse.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class Pipeline:
         self._watchdog.stop()
 
     def __iter__(self) -> Iterator[Rows]:
-        """Send every frame down the road; the rows of each, in order. Leaving the loop early ends the run.
+        """Process every frame and yield its rows, in order. Leaving the loop ends the run.
 
         Raises:
-            PoseStrideError: what a room could not do; the rows before it came.
+            PoseStrideError: a room failed; the rows before that were yielded.
         """
         for _, item in self._items(None, None):
             if isinstance(item, Rows):
@@ -103,17 +103,17 @@ class Pipeline:
         idle: Callable[[], None] | None = None,
         recorder: Recorder | None = None,
     ) -> Statistics:
-        """Send every frame down the road and hand out what comes of it, in order, in the calling thread.
+        """Process every frame and hand out the results, in order, in the calling thread.
 
         Args:
             rows: gets the rows of every frame.
-            shown: gets what is shown, with the composed picture where there is a drawer.
+            shown: gets each frame with its drawn poses, and the composed picture where there is a drawer.
             idle: called several times per second while nothing comes.
-            recorder: live: gets every picture as soon as it is drawn, in the drawing thread: a slow screen leaves out
+            recorder: live sources: gets every picture when it is drawn, in the drawing thread: a slow screen leaves out
                 pictures, a recording does not. While it records, frames may wait for drawing for a second.
 
         Raises:
-            PoseStrideError: what a room could not do; the results before it were handed out.
+            PoseStrideError: a room failed; the results before that were handed out.
         """
         statistics, writing_s = self.statistics, 0.0
         for captured_s, item in self._items(idle, recorder):
@@ -135,7 +135,7 @@ class Pipeline:
         return statistics
 
     def _measure(self, item: Rows | Shown | Drawn, late_s: float) -> None:
-        """Note how late an item is."""
+        """Record how late an item is."""
         is_rows = isinstance(item, Rows)
         if not is_rows or (not self._live and self._policy.completes_frame(item)):
             self.statistics.meter.add("latency", late_s)
@@ -143,7 +143,7 @@ class Pipeline:
             self.statistics.meter.add("settled", late_s)
 
     def _items(self, idle: Callable[[], None] | None, recorder: Recorder | None) -> Iterator[Timed]:
-        """What comes out of the last stage, and counts as it goes."""
+        """The items of the last stage; updates the statistics on the way."""
         if self._used:
             raise RuntimeError("this pipeline has run already; make a new one for each run")
         self._used = True
@@ -187,10 +187,10 @@ class Pipeline:
             if number % self.options.detect_every == 0:
                 with self.statistics.meter.time("detect"):
                     found = self._detector(frame)
-            yield Detected(captured_s, self._to_keep(frame), found)
+            yield Detected(captured_s, self._frame_to_keep(frame), found)
 
-    def _to_keep(self, frame: Frame) -> Frame:
-        """What is needed of a frame from here on; many wait for their look-ahead, so the picture is kept small."""
+    def _frame_to_keep(self, frame: Frame) -> Frame:
+        """The frame with a picture no larger than needed from here on, since many frames wait for their look-ahead."""
         if self._drawer is not None:
             return self._drawer.shrink(frame)
         return frame if self._shows else Frame(frame.index, frame.time_s, NO_IMAGE)

@@ -1,9 +1,9 @@
 """Stages in threads, joined by bounded queues.
 
 A stage is a generator function that takes the items of the stage before it. ``Stages.threaded`` runs one in its own
-thread and gives its items to the next. Errors travel with the items: whoever reads the last stage meets them with their
-traceback. Stopping reaches everyone within ``_POLL_S``; nothing waits without a limit, and a stage that is stuck in a
-call is named.
+thread and gives its items to the next. Errors travel with the items: they are raised, with their traceback, where
+the last stage is read. A stop reaches every stage within ``_POLL_S``; nothing waits without a limit, and a stage that
+is stuck in a call is named.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Room(NamedTuple):
     """The queue behind a stage.
 
     Attributes:
-        size: most items that wait in it; or a function that says so, asked at every item.
-        may_drop: whether an item may be dropped, see ``Handover``; None: none.
+        size: most items that wait in it, or a function that returns that number at every item.
+        may_drop: whether an item may be dropped, see ``Handover``; None: nothing may.
     """
 
     size: int | Callable[[], int]
@@ -39,7 +39,7 @@ PATIENCE_S = 60.0
 _POLL_S = 0.05
 _JOIN_S = 5.0
 _ASLEEP_S = 1.0
-_MOST_WAITING = 4096  # small items that must not be lost, beside those that may
+_MOST_WAITING = 4096  # most items in a queue that must not be dropped; they are small
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,20 @@ class _End:
 
 
 class Watch:
-    """Since when a stage has been at work on one item; ``None`` while it waits for another stage."""
+    """The time since which a stage has been at work on one item; ``None`` while it waits for another stage."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.busy_since_s: float | None = None
 
 
-_here = threading.local()  # .watch: that of the stage whose thread this is
+_this_thread = threading.local()  # .watch: the watch of this thread's stage
 
 
 @contextmanager
 def _waiting() -> Iterator[None]:
-    """The stage of this thread waits for another one."""
-    watch: Watch | None = getattr(_here, "watch", None)
+    """In this block, the stage of this thread waits for another one."""
+    watch: Watch | None = getattr(_this_thread, "watch", None)
     if watch is not None:
         watch.busy_since_s = None
     try:
@@ -93,7 +93,7 @@ class Handover(Generic[Item]):
         self.dropped = 0
 
     def put(self, item: Item | _Failure | _End, stop: threading.Event) -> None:
-        """Hand over; gives up when ``stop`` is set. The end and a failure never push an item out."""
+        """Hand over an item; gives up when ``stop`` is set. The end and a failure never push an item out."""
         with _waiting(), self._changed:
             while not stop.is_set():
                 if self._has_room(item):
@@ -145,9 +145,9 @@ class Stages:
     """The threads of one run. Use as a context manager: leaving it stops and joins them all.
 
     Args:
-        patience_s: how long a stage may work on one item; who reads the last stage meets ``StageStuckError`` after
-            that. The first stage is left to itself: how long a live source may be silent is its own matter.
-        idle: called by who reads the last stage while nothing comes.
+        patience_s: how long a stage may work on one item; after that, reading the last stage raises
+            ``StageStuckError``. The first stage is not watched: a live source decides how long it may be silent.
+        idle: called by the reader of the last stage while nothing comes.
         watch_first: watch the first stage too: a source that is read as fast as it can be should not be silent.
     """
 
@@ -167,13 +167,13 @@ class Stages:
         watch = Watch(name) if self._threads or self._watch_first else None
         if watch is not None:
             self._watches.append(watch)
-        thread = threading.Thread(target=self._work, args=(items, handover, watch), name=name, daemon=True)
+        thread = threading.Thread(target=self._run_stage, args=(items, handover, watch), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
-        return StageOutput(handover, self._stop, self._check, self._idle)
+        return StageOutput(handover, self._stop, self._check_watches, self._idle)
 
-    def _work(self, items: Iterable[Item], handover: Handover[Item], watch: Watch | None) -> None:
-        _here.watch = watch
+    def _run_stage(self, items: Iterable[Item], handover: Handover[Item], watch: Watch | None) -> None:
+        _this_thread.watch = watch
         try:
             for item in items:
                 handover.put(item, self._stop)
@@ -185,10 +185,10 @@ class Stages:
         if watch is not None:
             watch.busy_since_s = None
 
-    def _check(self) -> None:
+    def _check_watches(self) -> None:
         now_s = time.monotonic()
         asleep_s, self._checked_s = now_s - self._checked_s, now_s
-        if asleep_s > _ASLEEP_S:  # the reader itself stood still, or the whole process: nobody can be blamed for that
+        if asleep_s > _ASLEEP_S:  # the reader or the whole process stood still: no stage is to blame
             for watch in self._watches:
                 if watch.busy_since_s is not None:
                     watch.busy_since_s += asleep_s
@@ -211,7 +211,7 @@ class Stages:
 
 
 class StageOutput(Generic[Item]):
-    """What a threaded stage gives: an iterable, and how many items were dropped on the way."""
+    """The output of a threaded stage: an iterable of items, and the number of dropped ones."""
 
     def __init__(
         self,
@@ -220,20 +220,20 @@ class StageOutput(Generic[Item]):
         check: Callable[[], None],
         idle: Callable[[], None] | None,
     ) -> None:
-        self._handover, self._stop, self._check, self._idle = handover, stop, check, idle
+        self._handover, self._stop, self._check_watches, self._idle = handover, stop, check, idle
 
     def __iter__(self) -> Iterator[Item]:
-        # Stages are read by stages; only the last one is read by a thread that is none, which then looks after them.
-        if getattr(_here, "watch", None) is not None:
+        # Stages are read by stages; only the last one is read by another thread, which then watches them all.
+        if getattr(_this_thread, "watch", None) is not None:
             return self._handover.items(self._stop)
-        return self._handover.items(self._stop, self._check, self._idle)
+        return self._handover.items(self._stop, self._check_watches, self._idle)
 
     @property
     def dropped(self) -> int:
-        """Items dropped so far (``may_drop`` only)."""
+        """Number of items dropped so far."""
         return self._handover.dropped
 
 
 def any_item(_: object) -> bool:
-    """For ``may_drop``: the newest wins."""
+    """A ``may_drop`` for any item: the newest wins."""
     return True

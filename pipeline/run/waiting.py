@@ -31,8 +31,8 @@ class AwaitingLookahead:
     """Frames that wait for their settled poses, and then for their smoothed ones.
 
     Args:
-        smooth: name of a preset of smoothing.
-        live: smooth what is shown live, which can't wait for later frames; what only goes into files can.
+        smooth: name of a smoothing preset.
+        live: whether the poses are drawn live, so that smoothing can't wait for later frames.
     """
 
     def __init__(self, smooth: str, live: bool) -> None:
@@ -41,7 +41,7 @@ class AwaitingLookahead:
         self._unsmoothed: deque[Finished] = deque()
 
     def push(self, captured_s: float, frame: Frame) -> None:
-        """A new frame."""
+        """Add a frame."""
         self._waiting.append(TimedFrame(captured_s, frame))
 
     def finished(self, batch: list[list[ReadyFrame]], poses: list[Pose3D]) -> Iterator[Finished]:
@@ -49,7 +49,7 @@ class AwaitingLookahead:
 
         Args:
             batch: the people of the next frames, in order.
-            poses: of their windows; a frame and person without one gets a missing pose.
+            poses: the poses of their windows; a person without one gets a missing pose.
         """
         by_frame = {(pose.track_id, pose.frame_index): pose for pose in poses}
         for ready in batch:
@@ -78,12 +78,12 @@ class AwaitingLookahead:
 
 
 class AwaitingPreview:
-    """The newest frames, until the one that is shown has its preview.
+    """The newest frames, until the frame to draw has its preview.
 
     Args:
-        lookahead: how many steps the shown frame is behind the newest.
+        lookahead: how many steps the drawn frame is behind the newest.
         step: frames per step, see ``pipeline.window.buffer.frame_step``.
-        smooth: name of a preset of smoothing.
+        smooth: name of a smoothing preset.
     """
 
     def __init__(self, lookahead: int, step: int, smooth: str) -> None:
@@ -92,15 +92,15 @@ class AwaitingPreview:
         self._smoothing = create_smoothing(smooth, live=True)
 
     def push(self, captured_s: float, frame: Frame) -> None:
-        """The newest frame."""
+        """Add the newest frame."""
         self._frames.append(TimedFrame(captured_s, frame))
 
     def finished(self, ready: list[ReadyFrame], poses: list[Pose3D]) -> Iterator[Finished]:
-        """The frame that is now shown, if there are enough frames.
+        """The frame to draw now, if there are enough frames.
 
         Args:
-            ready: the people of the shown frame.
-            poses: of their windows.
+            ready: the people of the drawn frame.
+            poses: the poses of their windows.
         """
         if len(self._frames) <= self.lookahead * self._step:
             return
@@ -114,7 +114,7 @@ class AwaitingPreview:
         yield Finished(captured_s, frame, tuple(map(Person, poses2d, poses3d, smoothed)))
 
     def rest(self) -> dict[int, Frame]:
-        """The frames that were not shown when the source ended, by their index."""
+        """Index -> frame, for the frames that were not drawn when the source ended."""
         return {frame.index: frame for _, frame in self._frames}
 
 

@@ -1,4 +1,4 @@
-"""Looks after what nobody can interrupt: a source that delivers nothing, and a consumer that hangs."""
+"""The watchdog of a run, for calls that can't be interrupted: a source that delivers nothing, a consumer that hangs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Watchdog:
     """A thread beside a run. Use as a context manager around it.
 
     Args:
-        source: is closed when the run is asked to end: one that delivers nothing would notice that late.
+        source: closed when the run is asked to end, because a silent source would notice that late.
     """
 
     def __init__(self, source: Source) -> None:
@@ -28,7 +28,7 @@ class Watchdog:
         self._end = threading.Event()
         self._finished = False
         self._taking_since_s: float | None = None
-        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._watch_taking, name="watch", daemon=True)
 
     @property
     def is_stopping(self) -> bool:
@@ -41,7 +41,7 @@ class Watchdog:
 
     @contextmanager
     def taking(self) -> Iterator[None]:
-        """Somebody takes an item in this block; if that lasts, the log says so."""
+        """Watch a block in which an item is taken; if it lasts too long, the log says so."""
         self._taking_since_s = time.monotonic()
         try:
             yield
@@ -57,12 +57,14 @@ class Watchdog:
         self._end.set()
         self._thread.join(_LOOK_S)
 
-    def _watch(self) -> None:
+    def _watch_taking(self) -> None:
         told = False
         while not self._end.wait(_LOOK_S):
             since_s = self._taking_since_s
             if since_s is not None and time.monotonic() - since_s > PATIENCE_S and not told:
                 told = True
-                log.error("stage 'write' has been busy with one frame for %.0f s: is disk or screen away?", PATIENCE_S)
+                log.error(
+                    "stage 'write' has been busy with one frame for %.0f s: is the disk or screen gone?", PATIENCE_S
+                )
         if not self._finished:
             self._source.close()

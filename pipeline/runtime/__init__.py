@@ -4,13 +4,13 @@ ONNX Runtime falls back to the CPU without an error when a provider can't be loa
 passed explicitly and compared with what the session really uses, so that "asked for CUDA, got the CPU" is an
 error, except under ``auto``, which says what it chose.
 
-- ``cards.py``: what a model's file says of itself;
+- ``cards.py``: model cards: what each ONNX file is;
 - ``device.py``: the names of devices;
-- ``gpu.py``: which driver and libraries of a GPU are here, and what is missing;
+- ``gpu.py``: GPU driver and libraries: found or missing;
 - ``session.py``: one session with explicit providers and options;
-- ``binding.py``: runs through IO binding where all shapes are fixed;
+- ``binding.py``: runs through IO binding, for models with fixed shapes;
 - ``engines.py``: the cache of the engines that TensorRT builds;
-- ``model.py``: the model on the checked device: warm-up, half precision only with parity, errors in mid-run.
+- ``model.py``: a model on a checked device: warm-up, half precision only with parity, errors during a run.
 
 No GPU was at hand when this was written: all of it is tested with a stand-in for ONNX Runtime's session and with
 the CPU provider; speeds on GPUs are not measured yet.

@@ -1,4 +1,4 @@
-"""Runs a session through IO binding: its outputs go into arrays that are laid out beforehand."""
+"""IO binding: runs of a session whose outputs go into arrays allocated beforehand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DTYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(int32)": np.int32
 class BoundRun:
     """Calls a session whose outputs all have fixed shapes; see ``can_bind``.
 
-    Each call has a binding and arrays of its own, so that threads may share a model and results stay as they are.
+    Each call has a binding and arrays of its own, so threads may share a model, and results are never overwritten.
     """
 
     def __init__(self, session: ort.InferenceSession) -> None:

@@ -1,7 +1,7 @@
 """Model cards: the JSON file beside each ONNX file that says what the model is.
 
-A card is read and checked before its model is loaded, so that nobody has to execute a model to learn what it is, and so
-that a damaged file is named before ONNX Runtime fails on it.
+A card is read and checked before its model is loaded, so that a model need not be run to learn what it is, and so that
+a damaged file is named before ONNX Runtime fails on it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pipeline.errors import ModelError
 
 WEIGHTS_DIR = Path(__file__).resolve().parents[2] / "weights"
 
-_COORDINATES = 3  # x, y, confidence: what lifters take that say nothing else
+_COORDINATES = 3  # x, y, confidence: the default where a lifter's card does not say
 
 
 @dataclass(frozen=True)
 class Card:
-    """What every card says. Use the class of the kind: ``DetectorCard``, ``LifterCard``, ``RefinerCard``.
+    """The fields of every card. Use the class of the kind: ``DetectorCard``, ``LifterCard``, ``RefinerCard``.
 
     Attributes:
-        path: the card's own file.
+        path: the card's file.
         name: 'movenet-thunder'.
         model_path: the ONNX file, beside the card.
-        sha256: of the ONNX file.
-        opset: of ONNX.
-        description: one line.
-        licence: of the weights.
-        source: where they come from.
-        parity: how far the file's outputs lie from those of the network that it was made from, by kind of comparison.
+        sha256: hash of the ONNX file.
+        opset: version of the ONNX operators.
+        description: one line about the model.
+        licence: licence of the weights.
+        source: where the weights come from.
+        parity: kind of comparison -> distance of the file's outputs from those of the network that it was made from.
     """
 
     kind: ClassVar[str] = ""
@@ -52,7 +52,7 @@ class Card:
         """Compare the ONNX file with the card's SHA-256.
 
         Raises:
-            ModelError: the file is missing or is not the one that the card describes.
+            ModelError: the file is missing, or is not the one that the card describes.
         """
         if not self.model_path.is_file():
             raise ModelError(
@@ -73,7 +73,7 @@ class DetectorCard(Card):
 
     Attributes:
         input_size: side of the crop in pixels.
-        joints: name of the joint set that it gives.
+        joints: name of the joint set of its output.
     """
 
     kind: ClassVar[str] = "detector"
@@ -88,17 +88,17 @@ class DetectorCard(Card):
 
 @dataclass(frozen=True)
 class LifterCard(Card):
-    """A network that takes windows of keypoints to 3D poses.
+    """A network that lifts windows of keypoints to 3D poses.
 
     Attributes:
         window, lookahead: T, and how many of its frames lie after the target.
         channels: numbers per keypoint: 3 with the confidence, 2 without.
-        joints: J.
+        joints: number of joints, J.
         normalisation: a ``pipeline.types.Normalisation``, or the name of one that this program does not know.
         joints_in, joints_out: joint sets, units and axes in words.
         input_rates_hz: lowest and highest frame rate that it was trained on.
         architecture: fields of ``models.network.strided_transformer.Architecture``.
-        training: recipe of the last stage of its training, and of those before; empty where it is not known.
+        training: recipes of the last training stage and of the stages before it; empty where they are not known.
         training_data: one entry per licence: clips, minutes, people.
         metrics: figures of evaluations, by data set.
     """
@@ -199,7 +199,7 @@ def file_sha256(path: Path) -> str:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The JSON object of a card, checked; for those who write cards anew. Others use ``read_card``.
+    """The checked JSON object of a card, for code that rewrites cards. Other code uses ``read_card``.
 
     Raises:
         ModelError: the card is missing, is not JSON, or lacks a field.
@@ -236,7 +236,7 @@ def read_card(path: Path) -> DetectorCard | LifterCard | RefinerCard:
 
 
 def list_cards(kind: type[AnyCard], folder: Path = WEIGHTS_DIR) -> list[AnyCard]:
-    """The cards of a folder that are of this kind (``Card``: all of them), by name.
+    """The cards of this kind in a folder (``Card``: all cards), sorted by name.
 
     Raises:
         ModelError: a card is damaged.
@@ -249,7 +249,7 @@ def find_card(name: str, kind: type[AnyCard], folder: Path = WEIGHTS_DIR) -> Any
     """The card of a model by name.
 
     Raises:
-        ModelError: there is none of this name and kind; the message lists those that there are.
+        ModelError: there is no model of this name and kind; the message lists the existing ones.
     """
     path = folder / f"{name}.json"
     if path.is_file():

@@ -12,8 +12,8 @@ CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
 PROVIDERS = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
-"""ONNX Runtime's names of the kinds of devices. Apple's CoreML is not among them: nobody has measured it with these
-models, so Macs run on the CPU."""
+"""Kind of device -> ONNX Runtime's name. Apple's CoreML is left out: it has not been measured with these models, so
+Macs run on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def parse_device(text: str) -> Device:
     """Parse ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``tensorrt``, ``tensorrt:0``.
 
     Raises:
-        ConfigError: anything else.
+        ConfigError: the text is something else.
     """
     match = re.fullmatch(r"(auto|cpu|cuda|tensorrt)(?::(\d+))?", text.strip().lower())
     if not match or (match[2] and match[1] in ("auto", "cpu")):

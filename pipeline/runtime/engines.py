@@ -1,7 +1,7 @@
-"""The cache of the engines that TensorRT builds: per user, bounded.
+"""The cache of TensorRT's engines: one per user, of limited size.
 
 TensorRT tries out kernels for minutes before the first run. ONNX Runtime can keep the result in a folder and names
-the files by GPU and TensorRT version, but never deletes any.
+the files by GPU and TensorRT version, but never deletes old ones.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pipeline.runtime.cards import Card
 log = logging.getLogger(__name__)
 
 LIMIT_BYTES = 2 * 2**30
-"""What the folders of all models may take together; those unused for longest are deleted first."""
+"""Most bytes for the engines of all models together; those unused for longest are deleted first."""
 
 
 def cache_dir() -> Path:
-    """Where the engines are kept; each model has a folder of its own in it.
+    """The folder of the cache; each model has a folder of its own in it.
 
     Raises:
         RuntimeError: the user has no home folder.
@@ -38,10 +38,10 @@ def cache_dir() -> Path:
 
 
 def engine_dir(card: Card, precision: str, limit_bytes: int = LIMIT_BYTES) -> Path | None:
-    """The folder for a model's engines at 'fp16' or 'fp32', after making room; None, with a warning, without one."""
+    """The folder for a model's engines at 'fp16' or 'fp32', after making room; None, with a warning, if that fails."""
     try:
         root = cache_dir()
-        # engines hold code for the GPU: only their owner may write them
+        # engines hold code for the GPU, so only their owner may write them
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = root / f"{card.name}-{card.sha256[:12]}-{precision}-ort{ort.__version__}"
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Which driver and libraries for NVIDIA GPUs are here, and what is missing for CUDA or TensorRT.
+"""NVIDIA driver and libraries: what is installed, and what is missing for CUDA or TensorRT.
 
-ONNX Runtime says on standard error only that a library is missing, and only the first one. So they are looked for
-before it is asked, by the names that its own providers are linked to (``readelf -d`` of onnxruntime-gpu 1.23.2,
-built for CUDA 12, and 1.31.1, for CUDA 13; on Windows, what its ``preload_dlls`` loads).
+ONNX Runtime says on standard error only that a library is missing, and only the first one. So this
+module looks for them first, by the names that ONNX Runtime's providers are linked to (``readelf -d`` of
+onnxruntime-gpu 1.23.2, built for CUDA 12, and 1.31.1, for CUDA 13; on Windows, what its ``preload_dlls`` loads).
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ def tensorrt_libraries() -> list[str]:
 
 @functools.cache
 def preload() -> None:
-    """Load CUDA, cuDNN and TensorRT from NVIDIA's wheels, whose folders no search path names; never fails."""
+    """Load CUDA, cuDNN and TensorRT from NVIDIA's wheels, whose folders are on no search path; never fails."""
     if hasattr(ort, "preload_dlls"):
-        # it prints what it does not find; gpu_problems() says that better
+        # it prints what it does not find; gpu_problems() has clearer messages
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
             ort.preload_dlls()
     wheel = find_spec("tensorrt_libs")
@@ -113,12 +113,12 @@ def preload() -> None:
 
 
 def gpu_problem(device: Device = FIRST_GPU) -> str | None:
-    """Why a GPU can't be used here, as far as it shows without loading a model; None if nothing speaks against it."""
+    """Why a GPU can't be used here, as far as that can be seen without loading a model; None if no reason is found."""
     return next(gpu_problems(device), None)
 
 
 def gpu_problems(device: Device) -> Iterator[str]:
-    """All that is missing for a 'cuda' or 'tensorrt' device, each with what to do, the gravest first."""
+    """Everything that is missing for a 'cuda' or 'tensorrt' device, each with advice, the most serious first."""
     built = built_for_cuda()
     if built is None or PROVIDERS[device.kind] not in ort.get_available_providers():
         yield f"ONNX Runtime {ort.__version__} was installed without {device.kind} (onnxruntime-gpu has it)"
@@ -137,7 +137,7 @@ def gpu_problems(device: Device) -> Iterator[str]:
 def _driver_problems(device: Device, built: tuple[int, int]) -> Iterator[str]:
     driver = find_driver()
     if driver is None:
-        yield f"no NVIDIA driver is here ({driver_library()} can't be loaded); install it if there is an NVIDIA GPU"
+        yield f"there is no NVIDIA driver ({driver_library()} can't be loaded); install it if there is an NVIDIA GPU"
     elif driver.cuda[0] < built[0]:
         yield (
             f"the NVIDIA driver runs CUDA {driver.cuda[0]}.{driver.cuda[1]} at most, and onnxruntime-gpu "
@@ -162,10 +162,10 @@ def _tensorrt_problems(cuda_major: int) -> Iterator[str]:
 
 
 def nvidia_smi() -> tuple[bool, str] | None:
-    """What ``nvidia-smi`` says: (True, "GPU, driver version") or (False, what is wrong); None if it is not there.
+    """The answer of ``nvidia-smi``: (True, "GPU, driver version") or (False, error); None if it is not installed.
 
     Raises:
-        DeviceError: it does not answer; better not call the driver then, which may not return.
+        DeviceError: it does not answer; then the driver should not be called either, since it may never return.
     """
     path = shutil.which("nvidia-smi")
     if path is None:

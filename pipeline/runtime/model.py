@@ -1,4 +1,4 @@
-"""A model on a checked device: chosen, warmed up, compared with the CPU where its precision is reduced."""
+"""A model on a checked device: device chosen, warmed up, compared with the CPU where its precision is reduced."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from pipeline.runtime.session import first_line, open_session
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 32
-"""The largest batch that a model is given in a run; GPUs are warmed up with it."""
+"""The largest batch of a run; GPUs are warmed up with it."""
 
 FP16_LIMIT = 0.005
-"""How far outputs in half precision may lie from those of the CPU, as part of the largest output: half a per cent is
+"""Largest allowed difference between half precision and the CPU, relative to the largest output: half a per cent is
 4 mm for a joint 0.8 m from the pelvis, or a pixel in a crop of 256. The large weights of all models here are half
-precision already (but for the lifters' embedding), so mostly the arithmetic differs."""
+precision already (except the lifters' embedding), so the difference comes mostly from the arithmetic."""
 
 _ADVICE = "run 'python app.py doctor', or use the device cpu"
 _LEAST_OUTPUT = 0.01
@@ -36,10 +36,10 @@ _said: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """What a report says of a model that was loaded.
+    """A loaded model, as reports show it.
 
     Attributes:
-        name, sha256: of its card.
+        name, sha256: as in its card.
         provider: what ONNX Runtime runs it on.
         device: what was chosen in one line, under ``auto`` with the reason.
     """
@@ -63,7 +63,7 @@ class OnnxModel:
         provider: what ONNX Runtime runs it on.
         precision: 'fp32' or 'fp16'.
         choice: what was chosen in one line, under ``auto`` with the reason.
-        outputs: how many there are.
+        outputs: number of outputs.
 
     Raises:
         ModelError: the file is missing, damaged, or ONNX Runtime can't load it.
@@ -80,11 +80,11 @@ class OnnxModel:
         self._session = opened.session
         self._inputs = [node.name for node in self._session.get_inputs()]
         self.outputs = len(self._session.get_outputs())
-        self._call = _caller(self._session)
+        self._call = _run_function(self._session)
 
     @property
     def loaded(self) -> LoadedModel:
-        """What it is and what it runs on, for reports."""
+        """Name, hash and device of the loaded model, for reports."""
         return LoadedModel(self.card.name, self.card.sha256, self.provider, self.choice)
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -97,7 +97,7 @@ class OnnxModel:
         if self.provider == CPU:
             return self._call(feed)
         try:
-            return _guarded(self._call, feed, self.card, self._device)
+            return _guard_gpu(self._call, feed, self.card, self._device)
         except DeviceError as error:
             raise DeviceError(f"{error}; {_ADVICE}") from error.__cause__
 
@@ -114,7 +114,7 @@ class _Opened:
 
 def _open(card: Card, device: Device, threads: int) -> _Opened:
     if device.kind == "auto":
-        return _choose(card, threads)
+        return _open_auto(card, threads)
     if device.kind == "cpu":
         return _Opened(open_session(card, device, threads), device, choice="cpu")
     try:
@@ -125,15 +125,15 @@ def _open(card: Card, device: Device, threads: int) -> _Opened:
         raise DeviceError(f"device {device} was asked for, but {error}; {_ADVICE}") from error
 
 
-def _choose(card: Card, threads: int) -> _Opened:
-    """``auto``: CUDA if it works, else the CPU. Not TensorRT, which first builds engines for minutes."""
+def _open_auto(card: Card, threads: int) -> _Opened:
+    """For ``auto``: CUDA if it works, else the CPU. TensorRT is not tried: it first builds engines for minutes."""
     device, cpu = Device("cuda"), Device("cpu")
     problem = gpu.gpu_problem(device)
     there_is_one = problem is None or gpu.find_driver() is not None
     if problem is None:
         try:
             opened = _open_cuda(card, device, threads)
-            return _Opened(opened.session, device, choice=f"{device} (device auto: a GPU that can be used)")
+            return _Opened(opened.session, device, choice=f"{device} (device auto: a usable GPU was found)")
         except DeviceError as error:
             problem = str(error)
     if there_is_one:  # machines without a GPU need no warning
@@ -148,7 +148,7 @@ def _open_cuda(card: Card, device: Device, threads: int) -> _Opened:
 
 
 def _open_tensorrt(card: Card, device: Device, threads: int) -> _Opened:
-    """In half precision if that gives what the CPU gives, else in full precision."""
+    """Open in half precision if that agrees with the CPU, else in full precision."""
     try:
         session = open_session(card, device, threads, "fp16")
         fast = _warm_up(session, card, device)
@@ -165,7 +165,7 @@ def _open_tensorrt(card: Card, device: Device, threads: int) -> _Opened:
     return _Opened(session, device, "fp32", f"{device}, fp32")
 
 
-def _caller(session: ort.InferenceSession) -> Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]:
+def _run_function(session: ort.InferenceSession) -> Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]:
     if session.get_providers()[0] != CPU and can_bind(session):
         return BoundRun(session)
     return lambda feed: [np.asarray(output) for output in session.run(None, feed)]
@@ -174,20 +174,20 @@ def _caller(session: ort.InferenceSession) -> Callable[[dict[str, NDArray[Any]]]
 def _warm_up(session: ort.InferenceSession, card: Card, device: Device) -> list[NDArray[Any]]:
     """Run at the smallest and the largest batch; returns the outputs of both.
 
-    A GPU loads kernels and lays out memory at the first run (TensorRT builds engines, again for a batch outside of
-    those seen), a missing library shows only then, and a live run should not wait for it. On the CPU a first run is
-    hardly slower than the next ones (by 1 to 16 ms with four of our models, one thread), so nothing is warmed up there.
+    A GPU loads kernels and lays out memory at the first run (TensorRT builds engines, and again for a batch outside
+    the sizes seen), a missing library shows only then, and a live run should not wait for it. On the CPU a first run is
+    little slower than the next ones (by 1 to 16 ms with four of our models, one thread), so nothing is warmed up there.
     """
-    call = _caller(session)
+    call = _run_function(session)
     sizes = [size for node in session.get_inputs() for size in node.shape]
     batches = (1,) if all(isinstance(size, int) for size in sizes) else (1, LARGEST_BATCH)
-    return [output for batch in batches for output in _guarded(call, sample(session, batch), card, device)]
+    return [output for batch in batches for output in _guard_gpu(call, sample(session, batch), card, device)]
 
 
 def sample(session: ort.InferenceSession, batch: int) -> dict[str, NDArray[Any]]:
-    """The same noise at each call: 0..1 for real inputs, 0..255 for integers; symbolic sizes become ``batch``.
+    """Noise as input, always the same: 0..1 for real inputs, 0..255 for integers; symbolic sizes become ``batch``.
 
-    Not zeros: they would hide what half precision does to the weights.
+    Zeros would hide the effect of half precision on the weights.
     """
     random = np.random.default_rng(0)
     feed: dict[str, NDArray[Any]] = {}
@@ -200,7 +200,7 @@ def sample(session: ort.InferenceSession, batch: int) -> dict[str, NDArray[Any]]
 
 
 def largest_difference(outputs: list[NDArray[Any]], exact: list[NDArray[Any]]) -> float:
-    """The largest difference of any output, as part of the largest value of that output; inf if any is not finite."""
+    """The largest difference of any output, relative to the largest value of that output; inf if any is not finite."""
     worst = 0.0
     for output, true in zip(outputs, exact, strict=True):
         if not (np.isfinite(output).all() and np.isfinite(true).all()):
@@ -210,29 +210,29 @@ def largest_difference(outputs: list[NDArray[Any]], exact: list[NDArray[Any]]) -
     return worst
 
 
-def _guarded(
+def _guard_gpu(
     call: Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]],
     feed: dict[str, NDArray[Any]],
     card: Card,
     device: Device,
 ) -> list[NDArray[Any]]:
-    """Call; a failure of the GPU becomes a DeviceError that says what to do."""
+    """Run the call; a failure of the GPU becomes a DeviceError that says what to do."""
     try:
         return call(feed)
     except Exception as error:  # ONNX Runtime raises many types without a common base
-        # inputs of a wrong shape are not the GPU's fault
+        # a wrong shape of the input is not a failure of the GPU
         if isinstance(error, ValueError) or type(error).__name__ == "InvalidArgument":
             raise
         line = first_line(error)
         if any(sign in line.lower() for sign in _OUT_OF_MEMORY):
-            hint = "its memory is full, close what else uses it (nvidia-smi lists that)"
+            hint = "its memory is full; close the other programs that use it (nvidia-smi lists them)"
         else:
-            hint = "see whether nvidia-smi still answers, and start again"
+            hint = "check that nvidia-smi still answers, and start again"
         raise DeviceError(f"{device} failed while it ran model {card.name} ({line}): {hint}") from error
 
 
 def _say_once(text: str) -> None:
-    """Warn; a run loads several models on the same device and shall not repeat itself."""
+    """Warn once per process: a run loads several models on the same device."""
     if text not in _said:
         _said.add(text)
         log.warning("%s", text)

@@ -1,4 +1,4 @@
-"""One ONNX Runtime session with explicit providers, compared with what it really uses."""
+"""ONNX Runtime sessions with explicit providers, checked against the provider that they really use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def open_session(card: Card, device: Device, threads: int, precision: str = "fp3
     """Open a model's file on a device of kind 'cpu', 'cuda' or 'tensorrt'.
 
     Args:
-        card: of the model.
+        card: the model's card.
         device: where to run it.
         threads: CPU threads of the session; 0 = one per core.
         precision: 'fp32'; or 'fp16', which lets TensorRT compute in half precision.
@@ -34,7 +34,7 @@ def open_session(card: Card, device: Device, threads: int, precision: str = "fp3
     options.log_severity_level = 3
     try:
         asked = providers(card, device, precision)
-        # Without enable_fallback=0 a session whose GPU fails in mid-run goes over to the CPU and merely prints that.
+        # Without enable_fallback=0 a session whose GPU fails during a run continues on the CPU and only prints a line.
         session = ort.InferenceSession(str(card.model_path), options, providers=asked, enable_fallback=0)
     except Exception as error:  # ONNX Runtime raises many types without a common base
         if device.kind == "cpu":
@@ -50,13 +50,13 @@ def open_session(card: Card, device: Device, threads: int, precision: str = "fp3
 
 
 def providers(card: Card, device: Device, precision: str) -> list[Any]:
-    """What ONNX Runtime is asked for: the device's provider and those that take what it can't run."""
+    """The providers to request: the device's own, then those for operators that it can't run."""
     if device.kind == "cpu":
         return [CPU]
     number = str(device.number)
     cuda = {
         "device_id": number,
-        "use_tf32": "0",  # TF32 keeps 10 bits of the mantissa: not the numbers that the models' cards vouch for
+        "use_tf32": "0",  # TF32 keeps 10 bits of the mantissa: too few for the parity that the models' cards state
         # the default tries out all kernels at each new batch size, in the middle of a run
         "cudnn_conv_algo_search": "HEURISTIC",
     }
@@ -74,7 +74,7 @@ def providers(card: Card, device: Device, precision: str) -> list[Any]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, without the place in ONNX Runtime's C++ code before and the trace after."""
+    """The first line of an error's message, without ONNX Runtime's C++ location before it and the trace after it."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     place, marker, text = line.partition("[ONNXRuntimeError]")
     return marker + text if marker and ".cc:" in place else line

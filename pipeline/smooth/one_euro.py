@@ -3,8 +3,8 @@
 Casiez, Roussel, Vogel, "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems",
 CHI 2012: an exponential filter whose cutoff rises with the speed. Two things differ from the paper. The smoothing
 factor is 1 - exp(-2 pi f dt), that of a first-order filter with constant input between two frames, so that two short
-steps do the same as a long one and frame rates compare. And one cutoff per joint follows from the length of its
-velocity, so that the result does not depend on how the axes lie.
+steps do the same as a long one and the frame rate does not matter. And each joint has one cutoff, which follows from
+its speed, so that the result does not depend on the direction of the axes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class OneEuro:
     """Smooths the poses of one person, frame by frame.
 
     Args:
-        preset: how strongly.
+        preset: strength of the smoothing.
 
-    Give it one kind of poses only: previews and settled poses of the same frames are two streams and need two filters.
+    Previews and settled poses of the same frames are two streams: give each its own filter.
     """
 
     def __init__(self, preset: Preset) -> None:
@@ -37,9 +37,9 @@ class OneEuro:
         self._seen_s = np.full(joints, -np.inf)
 
     def __call__(self, pose: Pose3D) -> Pose3D:
-        """The pose with smoothed ``xyz_m``, all else as it is; a joint that is missing stays missing.
+        """The pose with smoothed ``xyz_m`` and otherwise unchanged; a missing joint stays missing.
 
-        A joint starts anew when it was not seen for ``RESTART_S``, or when the time does not advance.
+        A joint restarts when it was not seen for ``RESTART_S``, or when the time does not advance.
         """
         raw_m = pose.xyz_m.astype(np.float64)
         seen = np.asarray(np.isfinite(raw_m).all(1))
@@ -49,11 +49,11 @@ class OneEuro:
         step_s = np.where(known, dt_s, 1.0)[:, None]
         raw_m = np.where(seen[:, None], raw_m, 0.0)
 
-        share = np.where(known[:, None], _share(self._preset.speed_hz, step_s), 0.0)
+        share = np.where(known[:, None], _input_share(self._preset.speed_hz, step_s), 0.0)
         self._velocity_m_s += share * ((raw_m - self._raw_m) / step_s - self._velocity_m_s)
         speed_m_s = np.linalg.norm(self._velocity_m_s, axis=1, keepdims=True)
         cutoff_hz = self._preset.still_hz + self._preset.opening_per_m * speed_m_s
-        share = np.where(known[:, None], _share(cutoff_hz, step_s), 0.0)
+        share = np.where(known[:, None], _input_share(cutoff_hz, step_s), 0.0)
         self._place_m += share * (raw_m - self._place_m)
 
         self._place_m[new], self._velocity_m_s[new] = raw_m[new], 0.0
@@ -61,6 +61,6 @@ class OneEuro:
         return replace(pose, xyz_m=np.where(seen[:, None], self._place_m, np.nan).astype(np.float32))
 
 
-def _share(cutoff_hz: F64 | float, step_s: F64) -> F64:
-    """How much of the way to the input a first-order low-pass goes in a time step."""
+def _input_share(cutoff_hz: F64 | float, step_s: F64) -> F64:
+    """Share of the distance to its input that a first-order low-pass covers in a time step."""
     return np.asarray(-np.expm1(-2 * np.pi * cutoff_hz * step_s))

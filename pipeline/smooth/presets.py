@@ -1,4 +1,4 @@
-"""How strongly poses are smoothed, by purpose."""
+"""The presets of smoothing: how strongly poses are smoothed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pipeline.errors import unknown
 
 RESTART_S = 0.25
-"""A joint that was away for longer is smoothed anew: nothing is carried over the gap."""
+"""A joint that was missing for longer than this restarts: nothing is carried over the gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
     """Parameters in physical units; speeds are those of a joint relative to the pelvis.
 
-    The cutoff is ``still_hz + opening_per_m * speed``: a joint at rest is smoothed most, a fast one hardly. So in
+    The cutoff is ``still_hz + opening_per_m * speed``: a joint at rest is smoothed most, a fast one very little. So in
     steady motion, however fast, the One Euro filter trails by less than ``1 / (2 pi opening_per_m)`` metres.
 
     Attributes:
@@ -38,14 +38,14 @@ PRESETS: dict[str, Preset | None] = {
     # by 33 to 40 and by 93 to 101 ms, and a fifth of the small swing is lost. Error in a walk: 5 mm more.
     "strong": Preset(still_hz=0.5, opening_per_m=4.0, speed_hz=1.0),
 }
-"""By name; ``None`` smooths nothing."""
+"""Presets by name; ``None``: no smoothing."""
 
 
 def find_preset(name: str) -> Preset | None:
     """A preset by name.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is no preset of this name.
     """
     if name not in PRESETS:
         raise unknown("smooth", name, PRESETS)

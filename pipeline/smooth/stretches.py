@@ -11,17 +11,17 @@ from pipeline.types import Pose3D
 
 
 class Stretches:
-    """The last frames in order of time; arrays of all of them are views, and cost nothing.
+    """The last frames in order of time. Its arrays are views, so they cost nothing.
 
     Args:
-        most_frames: how many there will be at most at a time.
+        most_frames: the most frames that it will hold at a time.
 
-    A stretch of a joint is a run of frames in which it was never away for longer than ``RESTART_S``.
+    A stretch of a joint is a run of frames in which it was never missing for longer than ``RESTART_S``.
     """
 
     def __init__(self, most_frames: int) -> None:
         joints = len(H36M_17)
-        # Twice the room: the frames move to the front only when the back is reached, not each time.
+        # Twice the room: frames move to the front only when the end is reached, not at each append.
         room = 2 * most_frames
         self._points_m = np.zeros((joints, room, 3))
         self._stretch = np.zeros((joints, room), np.int64)
@@ -49,7 +49,7 @@ class Stretches:
         return self._time_s[self._first : self._end]
 
     def append(self, pose: Pose3D) -> None:
-        """The next frame, later than the last one."""
+        """Add the next frame; it must be later than the last one."""
         if self._end == len(self._time_s):
             self._to_front()
         seen = np.asarray(np.isfinite(pose.xyz_m).all(1))
@@ -65,7 +65,7 @@ class Stretches:
         self._first += 1
 
     def clear(self) -> None:
-        """Forget all frames, and when joints were seen."""
+        """Forget all frames, and when each joint was last seen."""
         self._first = self._end = 0
         self._seen_s[:] = -np.inf
 

@@ -26,7 +26,7 @@ MOST_FRAMES = 120
 _SIGMA_HZ = math.sqrt(math.log(2)) / (2 * math.pi)
 _SIGMAS = 3.0
 _LONGEST_S = 0.5
-# A frame just at the edge of the window is in it, on either side, whichever way its time was rounded.
+# A frame exactly at either edge of the window is inside, whichever way its time was rounded.
 _TIE_S = 1e-6
 _TINY = 1e-12
 
@@ -35,10 +35,10 @@ class ZeroPhase:
     """Smooths the poses of one person with a fixed look-ahead.
 
     Args:
-        preset: how strongly.
+        preset: strength of the smoothing.
 
     Attributes:
-        lookahead_s: a pose comes out once a frame this much later is in: the delay. Memory is bounded by twice that, or
+        lookahead_s: the delay: a pose comes out when a frame this much later is in. Memory is bounded by twice that, or
             by ``MOST_FRAMES`` on each side.
     """
 
@@ -46,28 +46,28 @@ class ZeroPhase:
         self._preset = preset
         self.lookahead_s = min(_SIGMAS * _SIGMA_HZ / preset.still_hz, _LONGEST_S)
         self._waiting: deque[Pose3D] = deque()
-        self._recent = Stretches(2 * MOST_FRAMES + 2)  # those that wait and, before them, their past
+        self._recent = Stretches(2 * MOST_FRAMES + 2)  # the waiting frames and, before them, their past
 
     def push(self, pose: Pose3D) -> list[Pose3D]:
         """Take the next pose, missing ones too; returns the smoothed poses that are now due, in order.
 
-        Time that does not advance begins another clip: nothing is carried over.
+        A time that does not advance begins a new clip: nothing is carried over.
         """
         out = self.finish() if self._waiting and pose.time_s <= self._waiting[-1].time_s else []
         self._waiting.append(pose)
         self._recent.append(pose)
         due_s = pose.time_s - self.lookahead_s + _TIE_S
         while len(self._waiting) > MOST_FRAMES or self._waiting[0].time_s <= due_s:
-            out.append(self._take())
+            out.append(self._smooth_oldest())
         return out
 
     def finish(self) -> list[Pose3D]:
         """The source has ended: the poses that still wait."""
-        out = [self._take() for _ in range(len(self._waiting))]
+        out = [self._smooth_oldest() for _ in range(len(self._waiting))]
         self._recent.clear()
         return out
 
-    def _take(self) -> Pose3D:
+    def _smooth_oldest(self) -> Pose3D:
         past = len(self._recent) - len(self._waiting)
         pose = self._waiting.popleft()
         smoothed = replace(pose, xyz_m=self._smoothed(past))
@@ -91,10 +91,10 @@ class ZeroPhase:
 
 
 def _speed(points_m: F64, time_s: F64, used: F64, sigma_s: float) -> F64:
-    """How fast each joint [J] moves around time 0: the spread of its places over that of the times, under a Gaussian.
+    """Speed of each joint [J] around time 0: the spread of its places over that of the times, under a Gaussian.
 
     Unlike the slope of a line this does not vanish where a joint turns back, so that turning points are not flattened.
-    Arguments as of ``_line``.
+    Arguments as in ``_line``.
     """
     weight = used * np.exp(-0.5 * (time_s / sigma_s) ** 2)
     weight /= weight.sum(1, keepdims=True)

@@ -1,6 +1,6 @@
 """Sources: camera, video file, folder of pictures, network stream, synthetic walker -> Frame.
 
-``open_source`` takes what a user writes on the command line and gives the source that fits.
+``open_source`` opens the source that a user names on the command line.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ def open_source(
     fps: float | None = None,
     live: LiveOptions | None = None,
 ) -> Source:
-    """Open what the text names.
+    """Open a source by its name.
 
     Args:
         source: ``0``, ``1`` ... or ``/dev/video0`` a camera; ``synthetic`` or ``synthetic:frames=90,fps=25`` the
             synthetic walker (options in ``parse_options``); an ``rtsp://`` or ``http://`` address; a folder of
             pictures; one picture; a video file. A file that is really named ``0`` is ``./0``. A source that is
-            open already is returned as it is; then nothing else may be given.
+            already open is returned unchanged; then no other argument may be given.
         start_s, end_s: seconds from the beginning; the frames of [start, end) are delivered. A live source
-            has no beginning to search, so only ``end_s`` is allowed there.
-        fps: pictures per second: of a folder of pictures, 30 unless given; asked of a camera. Not allowed for other
-            sources.
-        live: what is asked of a camera or stream.
+            can't be searched, so only ``end_s`` is allowed there.
+        fps: pictures per second: of a folder of pictures, 30 by default; or to request from a camera. Not allowed for
+            other sources.
+        live: settings for a camera or stream.
 
     Raises:
-        SourceError: nothing of this name, or it can't be opened or read.
+        SourceError: there is no source of this name, or it can't be opened or read.
         ConfigError: an option is not valid or does not fit the kind of source.
     """
     if isinstance(source, Source):

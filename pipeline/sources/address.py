@@ -1,4 +1,4 @@
-"""Network addresses: which kinds are known, and what of them may be shown."""
+"""Network addresses: the known kinds, and the part that may be shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every source is, and what the sources share.
+"""The base class of sources, and helpers that they share.
 
 A new kind of source is one file beside this one and one line in ``open_source``.
 """
@@ -29,7 +29,7 @@ Kind = Literal["video", "images", "camera", "synthetic", "stream"]
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What is known about a source before its first frame is asked for.
+    """Facts about a source, known before its first frame.
 
     Attributes:
         name: for display: a file name, 'camera 0', an address without its password.
@@ -37,7 +37,7 @@ class SourceInfo:
         width_px, height_px: of every frame, upright (rotation metadata applied).
         fps: nominal frames per second; the true times are those of the frames.
         frame_count: how many frames there will be: exact for images and synthetic, an estimate for videos
-            (for progress only), None where nobody knows.
+            (for progress only), None where it is not known.
         live: True when frames come at their own pace and can't be asked for again.
         audio_path: a file whose audio stream belongs to the pictures and may be copied to the result.
         start_s: ``time_s`` of the first frame.
@@ -65,7 +65,7 @@ class Warnings(list[str]):
 
 
 class Source(ABC):
-    """Frames in order. ``Frame.index`` counts the delivered frames from 0, also where the span begins later.
+    """Frames in order. ``Frame.index`` counts the delivered frames from 0, also if the span begins later.
 
     Clips (``info.live`` False) can be iterated again from their beginning; live sources once. A context manager:
     leaving it closes the source. A new kind of source sets ``_info`` and writes ``__iter__``.
@@ -79,17 +79,17 @@ class Source(ABC):
 
     @property
     def info(self) -> SourceInfo:
-        """What the source is."""
+        """Facts about the source."""
         return self._info
 
     @property
     def warnings(self) -> list[str]:
-        """What went wrong without stopping the source, one line each; grows while frames are read."""
+        """Problems that did not stop the source, one line each; grows while frames are read."""
         return self._warnings
 
     @property
     def state(self) -> LiveState | None:
-        """Where a camera or stream stands now, from any thread; None for all other sources."""
+        """Current state of a camera or stream, from any thread; None for all other sources."""
         return None
 
     @property
@@ -102,7 +102,7 @@ class Source(ABC):
         """Frames with strictly increasing times, all of the size that ``info`` gives.
 
         Raises:
-            SourceError: the source stopped in a way that is no ordinary end.
+            SourceError: the source broke off.
         """
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Source(ABC):
 
 
 def check_span(start_s: float | None, end_s: float | None) -> tuple[float, float]:
-    """The asked span as (start, end) in seconds from the source's beginning; end may be infinite.
+    """The requested span as (start, end) in seconds from the source's beginning; end may be infinite.
 
     Raises:
         ConfigError: a negative or undefined start, or an end that is not after the start.
@@ -134,7 +134,7 @@ def check_span(start_s: float | None, end_s: float | None) -> tuple[float, float
 
 
 def fit_image(image: U8, width_px: int, height_px: int) -> U8:
-    """The image [H, W, 3] scaled into width x height, its proportions kept, black beside it."""
+    """The image [H, W, 3] fitted into width x height: proportions kept, black bars at the sides."""
     height, width = image.shape[:2]
     if (width, height) == (width_px, height_px):
         return image

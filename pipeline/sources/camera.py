@@ -1,4 +1,4 @@
-"""A camera of this machine by OpenCV."""
+"""Cameras of this machine, by OpenCV."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ from pipeline.sources.live_options import LiveOptions
 _MAX_FPS = 1000.0
 _RETRY_S = 0.01
 _LARGE_PX = 640
-_DRIVER_DELAY_S = 1.0  # a driver's time that lies further back is on another clock
+_DRIVER_DELAY_S = 1.0  # a driver's time further back than this is on another clock
 _LINUX = sys.platform.startswith("linux")
-_HINT = "look whether its cable is loose or another program uses it"
+_HINT = "check whether its cable is loose or another program uses it"
 
 
 class CameraSource(LiveSource):
     """A camera by its number or, on Linux, its device path. ``time_s`` is the capture clock.
 
-    Where the driver tells when it captured a picture (Video4Linux), that time is taken, else the moment at which the
-    picture arrived.
+    The time of a picture is the driver's time of capture where it gives one (Video4Linux), else the time of arrival.
 
     Args:
         device: 0 for the first camera, or ``/dev/video0``, or a link to it such as those in ``/dev/v4l/by-id``, which
-            keep their names when cameras are plugged in in another order.
+            keep their names whatever the order of plugging in.
         end_s: stop this many seconds after the first frame.
         options: size, rate, pixel format and the rest; what the camera can't do becomes a warning.
         open_capture: makes the capture device from the number; OpenCV's or a stand-in.
@@ -65,7 +64,7 @@ class CameraSource(LiveSource):
         self._compare(asked)
 
     def _compare(self, asked: LiveOptions) -> None:
-        """Warn where the camera gives something else than was asked for."""
+        """Warn where the camera's pictures differ from the requested ones."""
         info = self.info
         if asked.width_px is not None and (asked.width_px, asked.height_px) != (info.width_px, info.height_px):
             self._warnings.add(
@@ -88,7 +87,7 @@ class _CameraConnection:
         clock: Callable[[], float],
     ) -> None:
         self._name, self._now_s = name, clock
-        number = _number(device)
+        number = _device_number(device)
         self._path = Path(f"/dev/video{number}") if _LINUX else None
         if self._path is not None and not self._path.exists():
             self._path = None  # a stand-in, or a backend without device files
@@ -100,11 +99,11 @@ class _CameraConnection:
         if not self._capture.isOpened():
             self._capture.release()
             raise SourceError(_cannot_open(name, number))
-        self._ask(options)
+        self._configure(options)
         stated_fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps: float | None = stated_fps if 0 < stated_fps <= _MAX_FPS else None
 
-    def _ask(self, options: LiveOptions) -> None:
+    def _configure(self, options: LiveOptions) -> None:
         # The pixel format comes first: it decides which sizes and rates there are.
         fourcc = options.fourcc or ("MJPG" if (options.width_px or 0) > _LARGE_PX else None)
         wanted = (
@@ -112,14 +111,14 @@ class _CameraConnection:
             (cv2.CAP_PROP_FRAME_WIDTH, options.width_px),
             (cv2.CAP_PROP_FRAME_HEIGHT, options.height_px),
             (cv2.CAP_PROP_FPS, options.fps),
-            (cv2.CAP_PROP_BUFFERSIZE, 1),  # an old picture is of no use to anybody
+            (cv2.CAP_PROP_BUFFERSIZE, 1),  # old pictures are useless
         )
         for key, value in wanted:
             if value is not None:
                 self._capture.set(key, value)
 
     def read(self) -> Shot | None:
-        """The next picture with the time of its capture, None where the driver has none."""
+        """The next picture with the time of its capture, None if the driver has none."""
         try:
             good, image = self._capture.read()
         except cv2.error as error:
@@ -146,16 +145,16 @@ def _open_capture(number: int) -> cv2.VideoCapture:
     return cv2.VideoCapture(number, cv2.CAP_V4L2 if _LINUX else cv2.CAP_ANY)
 
 
-def _number(device: int | str) -> int:
+def _device_number(device: int | str) -> int:
     """The number of a camera by its number or path."""
     if isinstance(device, int):
         return device
     path = Path(device)
     found = re.fullmatch(r"/dev/video(\d+)", str(path.resolve()))
     if not path.exists():
-        raise SourceError(f"there is no camera {device}; {_there_are()}")
+        raise SourceError(f"there is no camera {device}; {_cameras_here()}")
     if found is None:
-        raise SourceError(f"{device} is no camera; {_there_are()}")
+        raise SourceError(f"{device} is no camera; {_cameras_here()}")
     return int(found[1])
 
 
@@ -167,21 +166,21 @@ def _as_bgr(image: Any) -> U8:
 
 
 def _cannot_open(name: str, number: int) -> str:
-    """Why a camera does not open, as far as it can be seen."""
+    """The message for a camera that does not open, with the reason if it can be found."""
     if not _LINUX:
-        return f"can't open {name}; look whether it is plugged in, allowed for this program and not in use"
+        return f"can't open {name}; check that it is plugged in, allowed for this program and not in use"
     path = Path(f"/dev/video{number}")
     if not path.exists():
-        return f"can't open {name}; {_there_are()}"
+        return f"can't open {name}; {_cameras_here()}"
     if not os.access(path, os.R_OK | os.W_OK):
         return f"can't open {name}: {path} may not be read; join the group 'video' and log in again"
     users = _users_of(path)
     if users:
         return f"can't open {name}: it is used by {', '.join(users)}; close that program"
-    return f"can't open {name}: {path} gives no pictures, or another program uses it; {_there_are()}"
+    return f"can't open {name}: {path} gives no pictures, or another program uses it; {_cameras_here()}"
 
 
-def _there_are() -> str:
+def _cameras_here() -> str:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
     if not devices:
         return "this machine has no camera (no /dev/video*): plug one in, or give a file or 'synthetic'"

@@ -1,4 +1,4 @@
-"""Media times that strictly increase, made from a container's time stamps with as little repair as possible."""
+"""Strictly increasing media times from a container's time stamps, repaired as little as possible."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MediaClock:
         start_s: the first frame's time where that frame has none.
 
     Attributes:
-        repaired: how many times were not the container's own.
+        repaired: number of times that differ from the container's.
     """
 
     def __init__(self, step_s: float, start_s: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""What video files and network streams share: opening with PyAV, decoding, and pictures as BGR.
+"""Opening and decoding with PyAV, for video files and network streams: frames as BGR pictures.
 
 PyAV's log level stays as it is (silent) in the whole program: with any other, decoder threads call back into
 Python while closing a container waits for them with the interpreter's lock held, and both wait for ever.
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 _TEXT_FORMATS = {"tty", "bin", "xbin", "adf", "idf"}
 _DEFAULT_FPS = 30.0
 _MAX_FPS = 1000.0
-NETWORK_HINT = "look whether the address is right, the sender runs, and nothing between blocks it"
+NETWORK_HINT = "check that the address is right, the sender is running, and no firewall blocks it"
 
 
 @dataclass
@@ -67,8 +67,8 @@ def open_container(
     Args:
         url: path or address.
         name: what to call it in messages.
-        timeout_s: give up a network connection that is silent for so long; None for files.
-        options: FFmpeg's.
+        timeout_s: give up a network connection after this much silence; None for files.
+        options: FFmpeg's options.
 
     Raises:
         SourceError: it does not exist, may not be read, does not answer, or is no container that FFmpeg knows.
@@ -80,7 +80,7 @@ def open_container(
         raise SourceError(f"can't read {name}: permission denied; allow reading it (chmod +r) or copy it") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if timeout_s is not None and time.monotonic() - asked_s >= timeout_s:
-            # Whatever FFmpeg makes of being interrupted.
+            # FFmpeg reports an interruption as various errors.
             raise SourceError(f"can't open {name}: no answer for {timeout_s:g} s; {NETWORK_HINT}") from None
         if timeout_s is not None:  # FFmpeg's errors hold the address with its password
             raise SourceError(f"can't open {name} as a video: {reason(error)}; {_advice(error)}") from None
@@ -92,7 +92,7 @@ def open_container(
 
 
 def reason(error: BaseException) -> str:
-    """What an FFmpeg error says, in one line."""
+    """The text of an FFmpeg error, in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if isinstance(error, av.error.InvalidDataError):
         text = "no video container, or one cut off before its index"
@@ -102,7 +102,7 @@ def reason(error: BaseException) -> str:
 
 
 def _advice(error: BaseException) -> str:
-    """What to do about a network error."""
+    """Advice about a network error."""
     if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
         return "give name and password, as in rtsp://name:password@address"
     if isinstance(error, av.error.HTTPClientError):
@@ -185,8 +185,8 @@ def stated_length(container: InputContainer, stream: VideoStream) -> tuple[float
     """The length of the pictures as the container states it.
 
     Returns:
-        Seconds from the first picture, None where nothing is stated; and whether that is about the pictures
-        alone (True) or may be the length of a longer sound track (False).
+        Seconds from the first picture, None where nothing is stated; and whether that is the length of
+        the pictures (True) or may be that of a longer sound track (False).
     """
     own_s = seconds(stream.duration, stream.time_base)
     if own_s:

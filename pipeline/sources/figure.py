@@ -149,10 +149,10 @@ def _draw_part(image: U8, part: _Part, camera_m: dict[str, F64], camera: Camera,
     for size, brightness in _SHADES:
         rim = [centre + (_LIGHT * (1 - size) + _CIRCLE * size) * radius for centre, radius in balls]
         hull = cv2.convexHull(np.concatenate(rim).astype(np.float32))
-        _fill(image, np.asarray(hull, np.float64)[:, 0], tuple(channel * brightness for channel in colour))
+        _fill_outline(image, np.asarray(hull, np.float64)[:, 0], tuple(channel * brightness for channel in colour))
 
 
-def _fill(image: U8, outline: F64, colour: tuple[float, ...]) -> None:
+def _fill_outline(image: U8, outline: F64, colour: tuple[float, ...]) -> None:
     points = np.round(outline * (1 << _SHIFT)).astype(np.int32)
     cv2.fillConvexPoly(image, points, tuple(min(255.0, value) for value in colour), cv2.LINE_AA, _SHIFT)
 
@@ -197,11 +197,11 @@ def _draw_head(image: U8, camera_m: dict[str, F64], camera: Camera, wardrobe: Wa
     if facing > 0.0:
         skin = wardrobe.skin
         centre, radius = _ball(camera_m["nose"], 0.016, camera)
-        _fill(image, centre + _CIRCLE * radius * [0.8, 1.1], tuple(c * 0.80 for c in skin))
-        _fill(image, centre + (_CIRCLE * [0.6, 1.2] - [0.1, 0.5]) * radius, tuple(c * 1.05 for c in skin))
+        _fill_outline(image, centre + _CIRCLE * radius * [0.8, 1.1], tuple(c * 0.80 for c in skin))
+        _fill_outline(image, centre + (_CIRCLE * [0.6, 1.2] - [0.1, 0.5]) * radius, tuple(c * 1.05 for c in skin))
     if facing > 0.2:
         centre, radius = _ball(camera_m["mouth"], 0.026, camera)
-        _fill(image, centre + _CIRCLE * radius * [max(0.3, facing), 0.28], (85.0, 85.0, 160.0))
+        _fill_outline(image, centre + _CIRCLE * radius * [max(0.3, facing), 0.28], (85.0, 85.0, 160.0))
 
 
 def _draw_fringe(image: U8, camera_m: dict[str, F64], camera: Camera, wardrobe: Wardrobe) -> None:
@@ -209,12 +209,12 @@ def _draw_fringe(image: U8, camera_m: dict[str, F64], camera: Camera, wardrobe: 
     centre, radius = _ball(camera_m["hair"], 0.094, camera)
     arc = np.linspace(np.pi * 1.08, np.pi * 1.92, 20)
     rim = np.stack([np.cos(arc), np.sin(arc)], 1)
-    _fill(image, centre + rim * radius, tuple(c * 0.95 for c in wardrobe.hair))
+    _fill_outline(image, centre + rim * radius, tuple(c * 0.95 for c in wardrobe.hair))
 
 
 def _draw_eye(image: U8, eye_m: F64, camera: Camera) -> None:
     centre, radius = _ball(eye_m, 0.014, camera)
-    _fill(image, centre + _CIRCLE * radius * [1.0, 0.6], (225.0, 225.0, 225.0))
-    _fill(image, centre + _CIRCLE * radius * 0.5, (40.0, 45.0, 50.0))
+    _fill_outline(image, centre + _CIRCLE * radius * [1.0, 0.6], (225.0, 225.0, 225.0))
+    _fill_outline(image, centre + _CIRCLE * radius * 0.5, (40.0, 45.0, 50.0))
     brow = centre - [0.0, radius * 1.6]
-    _fill(image, brow + _CIRCLE * radius * [1.2, 0.3], (45.0, 60.0, 80.0))
+    _fill_outline(image, brow + _CIRCLE * radius * [1.2, 0.3], (45.0, 60.0, 80.0))

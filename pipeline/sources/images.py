@@ -25,7 +25,7 @@ class ImagesSource(Source):
 
     Pictures have no clock: picture number n of the folder is at n / fps seconds. EXIF orientation is
     applied. A picture that can't be read becomes a black frame, so that frame n stays picture n; one of
-    another size is fitted into the size of the first. Both are said in ``warnings``.
+    another size is fitted into the size of the first. Both are noted in ``warnings``.
 
     Args:
         path: the folder, or a picture.
@@ -112,7 +112,7 @@ def _list_images(path: Path) -> list[Path]:
 
 
 def _read(file: Path) -> U8 | None:
-    """The picture upright as BGR [H, W, 3], or None where it can't be read."""
+    """The upright picture as BGR [H, W, 3]; None if it can't be read."""
     try:
         data = np.frombuffer(file.read_bytes(), np.uint8)
         # imread can't open names outside the code page on Windows; imdecode gets bytes.

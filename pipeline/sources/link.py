@@ -1,7 +1,7 @@
 """The line to a live device: opened and read in a thread of its own, watched, and opened again when it breaks.
 
-A call into a driver or a network library may never come back. It is made in a thread that the reader of the frames
-never waits for without a limit: when nothing comes the thread is left to itself, and closes what it holds as soon as
+A call into a driver or a network library may never come back. So it is made in a thread for which the reader of
+the frames waits only a limited time: when nothing comes, the thread is abandoned, and closes its connection as soon as
 its call returns.
 """
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.05
 _JOIN_S = 0.5
 _IDLE_S = 0.5
-# The connection's own time limit, where it has one, comes first: then nothing is left behind.
+# The connection's own time limit, if it has one, comes first, so that no thread is left behind.
 _GRACE = 1.25
 
 
@@ -38,7 +38,7 @@ class Shot:
         image: uint8 [H, W, 3] BGR, upright.
         captured_s: when it was captured, or arrived, on a clock that never runs back.
         pts_s: presentation time, None where the device gives none.
-        first: the first one of a connection.
+        first: whether it is the first one of its connection.
     """
 
     image: U8
@@ -74,13 +74,13 @@ class Connection(Protocol):
 
 
 class Link:
-    """Pictures of a device, through its breaks.
+    """The pictures of a device, across breaks of its connection.
 
     Args:
         name: what to call it.
         connect: opens it or raises ``SourceError``; called in a thread, once for each connection.
-        hint: what a user should look at when no picture comes.
-        options: patience and whether to open it again.
+        hint: what a user should check when no picture comes.
+        options: patience, and whether to reconnect.
         warnings: where breaks are noted.
     """
 
@@ -90,7 +90,7 @@ class Link:
         self._name, self._connect, self._hint, self._options, self._warnings = name, connect, hint, options, warnings
         self._closed = threading.Event()
         self._reader: _Reader | None = None
-        self._left: _Reader | None = None  # ended by us, perhaps still blocked
+        self._left: _Reader | None = None  # a reader that was told to end, perhaps still blocked
         self._waits = options.backoff.waits_s()
         self._attempts = 0
         self._lost_s: float | None = None
@@ -101,24 +101,24 @@ class Link:
 
     @property
     def idle(self) -> bool:
-        """True when nobody has read for a while: then only the newest picture is kept."""
+        """True when no picture was taken for a while: then only the newest one is kept."""
         since_s = self._idle_since_s
         return since_s is not None and time.monotonic() - since_s > _IDLE_S
 
     def pause(self) -> None:
-        """Nobody will read until ``resume``; what comes meanwhile may be dropped, so that nothing old piles up."""
+        """Drop pictures until ``resume``, so that old ones do not pile up while none are read."""
         self._idle_since_s = time.monotonic()
 
     def resume(self) -> None:
-        """From now on every picture is handed over."""
+        """Hand over every picture from now on."""
         self._idle_since_s = None
 
     def next(self) -> Shot | None:
         """The next picture; None at the end of the stream and after ``close``.
 
         Raises:
-            SourceError: no connection or no picture in time, or it broke, and it is not to be opened again or
-                did not come back.
+            SourceError: no connection or picture came in time, or it broke, and reconnecting is off or
+                failed.
         """
         while not self._closed.is_set():
             try:
@@ -126,7 +126,7 @@ class Link:
             except (EndOfStream, ConnectionLost, SourceError) as problem:
                 self._end_reader()
                 if self._options.reconnect:
-                    self._wait(problem)
+                    self._wait_to_retry(problem)
                 elif self._ends_with(problem):
                     return None
             else:
@@ -134,17 +134,17 @@ class Link:
                     break
                 return shot
         self._end_reader()  # of a connection that was begun while ``close`` was called
-        self._set(LivePhase.ENDED, "closed")
+        self._set_state(LivePhase.ENDED, "closed")
         return None
 
     def close(self) -> None:
-        """End ``next`` in whatever thread it waits, and the connection.
+        """End ``next``, in whatever thread it waits, and close the connection.
 
         A connection that is blocked at this moment ends when its call returns, for streams within the patience.
         """
         self._closed.set()
         self._end_reader()
-        self._set(LivePhase.ENDED, self.state.message if self.state.phase is LivePhase.ENDED else "closed")
+        self._set_state(LivePhase.ENDED, self.state.message if self.state.phase is LivePhase.ENDED else "closed")
 
     def _read(self) -> Shot | None:
         reader = self._reader  # ``close``, in another thread, takes it away at any moment
@@ -165,8 +165,8 @@ class Link:
         return shot
 
     def _ends_with(self, problem: Exception) -> bool:
-        """True where the problem is the ordinary end; raises the error that it is otherwise."""
-        self._set(LivePhase.ENDED, str(problem))
+        """True if the problem is an ordinary end; raises it as an error otherwise."""
+        self._set_state(LivePhase.ENDED, str(problem))
         if isinstance(problem, EndOfStream):
             self._warnings.add(str(problem))
             return True
@@ -175,23 +175,23 @@ class Link:
         or_else = "" if self._came_s is None else ", or let `reconnect` open it again"
         raise SourceError(f"{problem}; {self._hint}{or_else}") from problem
 
-    def _wait(self, problem: Exception) -> None:
+    def _wait_to_retry(self, problem: Exception) -> None:
         """Wait before the next attempt, or give up."""
         now_s, backoff = time.monotonic(), self._options.backoff
         if self._lost_s is None:
             self._lost_s = now_s
             if self._came_s is not None and now_s - self._came_s > backoff.settled_s:
                 self._waits, self._attempts = backoff.waits_s(), 0
-        self._warnings.add(f"{problem}; it is opened again")
+        self._warnings.add(f"{problem}; opening it again")
         left_s = self._lost_s + backoff.give_up_s - now_s
         if left_s <= 0:
             message = f"{self._name} did not come back within {backoff.give_up_s:g} s; the last attempt: {problem}"
-            self._set(LivePhase.ENDED, message)
+            self._set_state(LivePhase.ENDED, message)
             raise SourceError(message)
         wait_s = min(next(self._waits), left_s)
         self._attempts += 1
         phase = LivePhase.CONNECTING if self._came_s is None else LivePhase.RECONNECTING
-        self._set(phase, f"{problem}; attempt {self._attempts} in {wait_s:.1f} s")
+        self._set_state(phase, f"{problem}; attempt {self._attempts} in {wait_s:.1f} s")
         self._closed.wait(wait_s)
 
     def _end_reader(self) -> None:
@@ -200,7 +200,7 @@ class Link:
             reader.end()
             self._left = reader
 
-    def _set(self, phase: LivePhase, message: str) -> None:
+    def _set_state(self, phase: LivePhase, message: str) -> None:
         self.state = replace(self.state, phase=phase, message=message)
 
 
@@ -214,7 +214,7 @@ class _Reader:
         self._ended = threading.Event()
         self._opened = False
         self._heard_s = time.monotonic()
-        self._thread = threading.Thread(target=self._work, name=f"{name} reader", daemon=True)
+        self._thread = threading.Thread(target=self._read_shots, name=f"{name} reader", daemon=True)
         self._thread.start()
 
     @property
@@ -222,7 +222,7 @@ class _Reader:
         return self._thread.is_alive()
 
     def next(self, patience_s: float, closed: threading.Event) -> Shot | None:
-        """The next picture, None when closed. The patience counts anew when the connection was opened."""
+        """The next picture, None when closed. The patience restarts when the connection is open."""
         asked_s = time.monotonic()
         while not closed.is_set():
             try:
@@ -243,7 +243,7 @@ class _Reader:
         if self._thread is not threading.current_thread():
             self._thread.join(_JOIN_S)
 
-    def _work(self) -> None:
+    def _read_shots(self) -> None:
         try:
             connection = self._connect()
             try:
@@ -253,14 +253,14 @@ class _Reader:
                 while not self._ended.is_set():
                     shot = connection.read()
                     if shot is not None:
-                        self._put(replace(shot, first=first))
+                        self._put_shot(replace(shot, first=first))
                         first = False
             finally:
                 connection.close()
         except Exception as error:
-            self._put(error)
+            self._put_shot(error)
 
-    def _put(self, item: Shot | Exception) -> None:
+    def _put_shot(self, item: Shot | Exception) -> None:
         while not self._ended.is_set():
             try:
                 self._queue.put(item, block=not self._newest_only(), timeout=_POLL_S)

@@ -1,4 +1,4 @@
-"""What cameras and streams share: frames of one size with strictly increasing times, once, with a visible state."""
+"""The base class of cameras and streams: frames of one size with strictly increasing times, read once, and a state."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from pipeline.types import Frame
 _DEFAULT_FPS = 30.0
 _RATE_PICTURES = 9
 _RATE_LIMIT_S = 2.0
-_BURST_S = 0.002  # pictures that arrive closer together were in store
+_BURST_S = 0.002  # pictures that arrive closer together were buffered
 _BLACK_S = 2.0
-_BLACK_LEVEL = 16  # no channel of any looked-at pixel is brighter
-_MOST_SIZES = 8  # that are told
+_BLACK_LEVEL = 16  # brightest channel of a pixel in a black picture
+_MOST_SIZES = 8  # most changes of size that are reported
 
 
 class LiveSource(Source):
     """A device that delivers at its own pace. ``time_s`` is seconds since the first frame.
 
-    Frames come in order and none is dropped once the iteration has begun: who can't keep up drops them behind this.
-    What comes between opening and iterating is dropped when that takes long, so that a run begins with the present.
+    Frames come in order, and none is dropped once the iteration has begun: later stages drop frames if they can't keep
+    up. If much time passes between opening and iterating, frames from that time are dropped, so that a run begins with
+    a fresh one.
 
     Args:
         name: for display and messages.
         kind: 'camera' or 'stream'.
         connect: opens the device; called in a thread.
-        hint: what to look at when no picture comes.
+        hint: what to check when no picture comes.
         end_s: stop this many seconds after the first frame.
-        options: what is asked of it.
-        clock: seconds that never run back; the one that ``connect`` takes its times from.
+        options: settings of the device.
+        clock: seconds that never run back; the clock of ``connect``'s times.
 
     Raises:
         SourceError: it can't be opened, or no picture comes within the patience; with ``reconnect`` only after the
@@ -94,7 +95,7 @@ class LiveSource(Source):
 
     @property
     def state(self) -> LiveState:
-        """Where it stands now; may be asked from any thread."""
+        """The current state; may be read from any thread."""
         return self._link.state
 
     @property
@@ -116,7 +117,7 @@ class LiveSource(Source):
         if self._used or self._closed:
             raise SourceError(f"{self._name} was read already; open it again")
         self._used = True
-        if self._link.idle:  # the models took their time to load
+        if self._link.idle:  # for example, while the models were loaded
             self._waiting.clear()
         self._link.resume()
         index, begin_s = 0, 0.0
@@ -140,7 +141,7 @@ class LiveSource(Source):
             self._report()
 
     def _report(self) -> None:
-        """Add the warnings that only the end allows."""
+        """Add the warnings that need the whole run."""
         if self._media.repaired:
             self._warnings.add(
                 f"{self._name}: {self._media.repaired} time stamps jumped or did not increase and were repaired"
@@ -163,7 +164,7 @@ class LiveSource(Source):
         return round(float(1.0 / np.median(steps_s)), 2) if len(steps_s) else _DEFAULT_FPS
 
     def _fit(self, image: U8) -> U8:
-        """The picture in the first one's size, mirrored where that was asked for."""
+        """The picture in the first one's size, mirrored if the options say so."""
         size = (image.shape[1], image.shape[0])
         if size != (self._info.width_px, self._info.height_px):
             if size not in self._sizes and len(self._sizes) < _MOST_SIZES:
@@ -176,7 +177,7 @@ class LiveSource(Source):
         return np.asarray(cv2.flip(image, 1), np.uint8) if self._options.mirror else image
 
     def _watch_black(self, time_s: float, image: U8) -> None:
-        """Note a camera that shows nothing; a stream may well show the night."""
+        """Warn about a camera that shows black; a stream may well show the night."""
         if self._info.kind != "camera":
             return
         if image[::16, ::16].max() > _BLACK_LEVEL:
@@ -185,6 +186,6 @@ class LiveSource(Source):
             self._black_since_s = time_s
         elif time_s - self._black_since_s >= _BLACK_S:
             self._warnings.add(
-                f"{self._name} delivers black pictures; look whether its lens is covered, its shutter closed, the room "
-                "dark, or the camera not allowed for this program"
+                f"{self._name} delivers black pictures; check whether its lens is covered, its shutter closed, the "
+                "room dark, or the camera not allowed for this program"
             )

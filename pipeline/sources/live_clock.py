@@ -6,7 +6,7 @@ import math
 
 # Back by more than this is a new time line; by less, pictures in the wrong order.
 _JUMP_BACK_S = 1.0
-# Servers send what they have in store in one burst; what runs further ahead of the arrival is a jump of the sender's
+# Servers send their buffered pictures in one burst; a time further ahead of the arrival is a jump of the sender's
 # clock.
 _JUMP_AHEAD_S = 10.0
 _BAD_IN_A_ROW = 3
@@ -24,7 +24,7 @@ class LiveClock:
         step_s: nominal duration of a frame, seconds; may be set later.
 
     Attributes:
-        repaired: how many presentation times were wrong.
+        repaired: number of wrong presentation times.
     """
 
     def __init__(self, step_s: float) -> None:

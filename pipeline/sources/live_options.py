@@ -1,4 +1,4 @@
-"""What can be asked of a live source, and what it tells about itself."""
+"""The settings of live sources, and the state that they report."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Backoff:
 
     Attributes:
         first_s, longest_s: the shortest and the longest wait, seconds.
-        settled_s: a connection that lasted so long starts the waits from the shortest again.
-        give_up_s: so long after the last picture there is no further attempt.
+        settled_s: a connection that lasted this long makes the waits start from the shortest again.
+        give_up_s: no further attempt this long after the last picture.
     """
 
     first_s: float = 0.5
@@ -29,7 +29,7 @@ class Backoff:
     give_up_s: float = 600.0
 
     def waits_s(self) -> Iterator[float]:
-        """The waits in their order, without an end."""
+        """The waits in order, without end."""
         wait_s = self.first_s
         while True:
             yield wait_s
@@ -38,16 +38,16 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """What is asked of a camera or stream.
+    """Settings for a camera or stream.
 
     Attributes:
-        width_px, height_px: picture of a camera; both or neither. The camera takes the nearest size it has.
+        width_px, height_px: picture size of a camera; both or neither. The camera takes the nearest size it has.
         fps: pictures per second of a camera.
-        fourcc: a camera's pixel format, four letters such as MJPG or YUYV. Pictures larger than 640x480 are asked
-            for as MJPG unless this says otherwise: uncompressed ones come at 5 to 10 per second over USB 2.
-        mirror: exchange left and right before anything else sees the picture; for devices that deliver a mirror
+        fourcc: a camera's pixel format, four letters such as MJPG or YUYV. Pictures larger than 640x480 are
+            requested as MJPG unless this says otherwise: uncompressed ones come at 5 to 10 per second over USB 2.
+        mirror: exchange left and right of every picture before detection; for devices that deliver a mirror
             image. The person's left and right are exchanged with it.
-        reconnect: when the source breaks, open it again.
+        reconnect: whether to open the source again when it breaks.
         patience_s: longest wait for an answer, and then for each picture.
         backoff: the waits between attempts to open it again.
 
@@ -77,7 +77,7 @@ class LiveOptions:
 
     @property
     def asks_camera(self) -> bool:
-        """True when something is set that only cameras have."""
+        """True if a setting is for cameras only."""
         return any(value is not None for value in (self.width_px, self.fps, self.fourcc))
 
 
@@ -85,7 +85,7 @@ def parse_size(text: str) -> tuple[int, int]:
     """Width and height in pixels from '1280x720'.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: the text is something else.
     """
     found = re.fullmatch(r"(\d{1,5})\s*[xX]\s*(\d{1,5})", text.strip())
     if not found:
@@ -94,7 +94,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 class LivePhase(Enum):
-    """Where a live source stands."""
+    """Phases of a live source."""
 
     CONNECTING = "connecting"
     STREAMING = "streaming"
@@ -108,8 +108,8 @@ class LiveState:
 
     Attributes:
         phase: connecting, streaming, reconnecting or ended.
-        message: why, in one line; empty while pictures come.
-        reconnects: how often it broke and came back.
+        message: the reason, in one line; empty while pictures come.
+        reconnects: how often the connection broke and came back.
     """
 
     phase: LivePhase

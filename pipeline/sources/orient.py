@@ -22,7 +22,7 @@ class Orientation:
     flip_y: bool = False
 
     def apply(self, image: U8) -> U8:
-        """The upright picture, contiguous; the same array where nothing is to be done."""
+        """The upright picture, contiguous; the same array if it is upright already."""
         if self.transpose:
             image = np.asarray(cv2.transpose(image), np.uint8)
         if self.flip_x or self.flip_y:

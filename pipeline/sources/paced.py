@@ -23,12 +23,12 @@ class Paced(Source):
 
     @property
     def info(self) -> SourceInfo:
-        """That of the clip, but live."""
+        """The clip's info, marked as live."""
         return replace(self._source.info, live=True)
 
     @property
     def warnings(self) -> list[str]:
-        """Those of the clip."""
+        """The clip's warnings."""
         return self._source.warnings
 
     def __iter__(self) -> Iterator[Frame]:

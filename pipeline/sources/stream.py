@@ -1,11 +1,11 @@
-"""Network streams (RTSP, MJPEG or MP4 over HTTP, and what else FFmpeg knows) by PyAV.
+"""Network streams (RTSP, MJPEG or MP4 over HTTP, and others that FFmpeg knows), by PyAV.
 
-RTSP goes over TCP unless the server has UDP only. Live or clip: a video over HTTP of which the server states the
-length (in bytes; of HLS and DASH the playlist says it) is a clip and is read like a file: every frame, in order,
+RTSP goes over TCP unless the server has UDP only. Live or clip: a video over HTTP whose length the server
+states (in bytes; for HLS and DASH, in the playlist) is a clip and is read like a file: every frame, in order,
 from any time on, again if asked for. Everything else comes at the sender's pace and is live: all of RTSP, MJPEG, and
 MP4 without a stated length.
 
-What keeps the delay small was measured on loopback at 20 pictures per second (probing and delay in frames behind the
+Measures that keep the delay small, with their gain on loopback at 20 pictures per second (delay in frames behind the
 sender):
 
 - one thread per picture instead of one picture per thread: 2 frames less;
@@ -48,7 +48,7 @@ from pipeline.sources.live_options import LiveOptions
 from pipeline.sources.orient import orientation_of
 from pipeline.sources.video import VideoSource
 
-# An MJPEG "length" that some cameras state is made up, and its time stamps are FFmpeg's: 25 per second whatever comes.
+# The length of MJPEG that some cameras state is made up, and its time stamps are FFmpeg's: always 25 per second.
 _NO_TIMES = ("mpjpeg",)
 _PLAYLISTS = ("hls", "dash")  # the length of the list is not that of the video
 _RTSP = {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
@@ -64,8 +64,8 @@ def open_address(
     """Open a network address: a clip as ``VideoSource``, all else as ``StreamSource``.
 
     Raises:
-        SourceError: see there.
-        ConfigError: a start or a mirror image was asked for where it does not fit, or the span is not valid.
+        SourceError: as for these two.
+        ConfigError: a start was given for a stream, a mirror image for a clip, or the span is not valid.
     """
     asked = options or LiveOptions()
     name = public_name(url)
@@ -102,7 +102,7 @@ class StreamSource(LiveSource):
         url: its address; a password in it is never shown.
         end_s: stop this many seconds after the first frame.
         options: patience, reconnection, mirror image.
-        clips: also play a clip like a stream.
+        clips: whether to play a clip like a stream, too.
         clock: seconds that never run back.
 
     Raises:
@@ -147,11 +147,11 @@ class _ClipError(Exception):
 class _StreamConnection:
     """An open stream."""
 
-    fps: float | None = None  # stated rates are often wrong: RTSP states what the coder was told, MJPEG has none
+    fps: float | None = None  # stated rates are often wrong: RTSP states the encoder's setting, MJPEG has none
 
     def __init__(self, url: str, name: str, patience_s: float, damage: Damage, clock: Callable[[], float]) -> None:
         self._name, self._damage, self._now_s = name, damage, clock
-        self._container, self._stream = _open(url, name, patience_s)
+        self._container, self._stream = _open_stream(url, name, patience_s)
         self._is_http = is_http(url)
         self._has_times = self._container.format.name not in _NO_TIMES
         self._packets: Iterator[Packet[VideoStream]] = self._container.demux(self._stream)
@@ -184,11 +184,11 @@ class _StreamConnection:
         return self._ready.popleft() if self._ready else None
 
     def close(self) -> None:
-        """Leave the sender."""
+        """Close the connection."""
         self._container.close()
 
 
-def _open(url: str, name: str, patience_s: float) -> tuple[InputContainer, VideoStream]:
+def _open_stream(url: str, name: str, patience_s: float) -> tuple[InputContainer, VideoStream]:
     """Open the address with as little delay as its codec allows."""
     is_rtsp = url.lower().startswith("rtsp")
     container = open_container(url, name, timeout_s=patience_s, options=_RTSP_UNPARSED if is_rtsp else {})
@@ -208,5 +208,5 @@ def _open(url: str, name: str, patience_s: float) -> tuple[InputContainer, Video
 
 
 def no_start(start_s: float, name: str) -> ConfigError:
-    """The error for a span that begins later in a live source."""
+    """The error for a start time with a live source."""
     return ConfigError("start_s", start_s, f"was given with the live source {name}; it is for clips only")

@@ -32,12 +32,12 @@ _TROUSERS = ((75.0, 65.0, 60.0), (110.0, 75.0, 50.0), (70.0, 90.0, 110.0))
 
 @dataclass(frozen=True, slots=True)
 class SyntheticOptions:
-    """What the synthetic video shows.
+    """Options of the synthetic video.
 
     Attributes:
-        frames: its length.
+        frames: number of frames.
         fps: frames per second; frame n is at n / fps seconds.
-        width_px, height_px: of the picture, 16 to 8192.
+        width_px, height_px: size of the picture, 16 to 8192.
         seed: chooses the start of the walk, its pace and direction, the clothes and the noise.
         motion: 'circle' walks a circle, seen from all sides; 'place' walks on the spot, facing the camera.
         absent: ranges (first, end) of frame numbers in which the person is out of view.
@@ -101,14 +101,14 @@ def parse_options(text: str) -> SyntheticOptions:
 
 
 class SyntheticSource(Source):
-    """A drawn person who walks before a fixed camera, with the truth of every frame.
+    """A drawn person who walks in front of a fixed camera, with the true joints of every frame.
 
     The same options give the same pictures, bit for bit, on one version of OpenCV and numpy.
 
     Args:
         options: what to show.
-        start_s, end_s: the frames of [start, end) are delivered; index, and the index of the truth, count
-            the delivered frames from 0.
+        start_s, end_s: the frames of [start, end) are delivered; frame index and
+            index of the truth count the delivered frames from 0.
 
     Raises:
         ConfigError: the span is not valid or holds no frame.
@@ -134,7 +134,7 @@ class SyntheticSource(Source):
             )
         super().__init__()
         self._camera = _camera(self._options.width_px, self._options.height_px)
-        self._walk, self._wardrobe = _choose(self._options)
+        self._walk, self._wardrobe = _choose_walk(self._options)
         self._room = draw_room(self._camera, self._options.width_px, self._options.height_px)
         self._grain = _grain(self._options)
         self._info = SourceInfo(
@@ -211,7 +211,7 @@ def _camera(width_px: int, height_px: int) -> Camera:
     return Camera(intrinsics, rotation, np.array([0.0, -_CAMERA_DISTANCE_M, _CAMERA_HEIGHT_M]))
 
 
-def _choose(options: SyntheticOptions) -> tuple[Walk, Wardrobe]:
+def _choose_walk(options: SyntheticOptions) -> tuple[Walk, Wardrobe]:
     """The walk and the clothes of a seed."""
     random = np.random.default_rng(options.seed)
     in_place = options.motion == "place"

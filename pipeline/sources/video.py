@@ -1,4 +1,4 @@
-"""Video files by PyAV: the container's own times, upright pictures, accurate start and end."""
+"""Video files, by PyAV: the container's own times, upright pictures, exact start and end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pipeline.types import Frame
 
 # Half a microsecond: times are ratios of integers, spans come from decimal text.
 _TIE_S = 5e-7
-# Last frames may be shown longer than others; only a larger lack of pictures is worth a warning.
+# A last frame may be shown longer than others; only a larger gap at the end is worth a warning.
 _EARLY_S = 0.5
 
 
@@ -38,13 +38,13 @@ class VideoSource(Source):
     """A video file, here or on a web server. It can be iterated more than once; each time it is opened anew.
 
     ``time_s`` is the container's presentation time, its start offset included. A damaged file gives the
-    frames that decode and says the rest in ``warnings``.
+    frames that can be decoded; ``warnings`` names the damage.
 
     Args:
         path: the file, or an address (a password in it is never shown).
         start_s, end_s: seconds from the first picture of the file; the frames of [start, end) are
             delivered. The search is exact: decoding starts at the key frame before.
-        timeout_s, network: of an address: longest silence, and FFmpeg's options for its protocol.
+        timeout_s, network: for an address: longest silence, and FFmpeg's options for the protocol.
 
     Raises:
         SourceError: there is no such file, it may not be read, is no video, or no frame of it decodes; while frames
@@ -117,7 +117,7 @@ class VideoSource(Source):
             self._due_s = begin_s + min(duration_s, self._end_s)
         first = next(self._timed(Damage(), MediaClock(1.0 / fps)), None)
         if first is None:
-            raise SourceError(self._nothing(duration_s))
+            raise SourceError(self._why_no_frame(duration_s))
         time_s, frame = first
         image = orientation_of(frame).apply(to_bgr(frame))
         span_s = min(self._end_s, duration_s or self._end_s) - self._start_s
@@ -142,7 +142,7 @@ class VideoSource(Source):
             "the file is cut short"
         )
 
-    def _nothing(self, duration_s: float | None) -> str:
+    def _why_no_frame(self, duration_s: float | None) -> str:
         if duration_s and 0 < duration_s <= self._start_s + _TIE_S:
             return f"the start, {self._start_s:g} s, lies after the end of {self._where} ({duration_s:.2f} s)"
         if self._start_s > 0 or self._end_s < float("inf"):
@@ -166,8 +166,8 @@ class VideoSource(Source):
     def _find_seek_point(self) -> float | None:
         """A media time from which decoding reaches the start of the span; None = the file's beginning.
 
-        Containers without an index land somewhere near the asked time, some after it: what comes out is
-        looked at before it is trusted.
+        Containers without an index land somewhere near the asked time, some after it, so the result
+        is checked.
         """
         for back_s in (0.0, 2.0, 10.0):
             with self._open() as container:
@@ -193,7 +193,7 @@ def _seek(container: InputContainer, stream: VideoStream, time_s: float) -> None
 
 
 def _check_file(path: Path) -> None:
-    """Raise ``SourceError`` for what is no readable file with something in it."""
+    """Raise ``SourceError`` unless the path is a readable file that is not empty."""
     if not path.is_file():
         raise SourceError(f"{path} is not a file; give a video file")
     if not os.access(path, os.R_OK):

@@ -1,4 +1,4 @@
-"""The synthetic person: where each point of a walking body is, as a function of time.
+"""The synthetic person: places of the points of a walking body, as a function of time.
 
 Body axes: x forward, y to the body's left, z up, metres; the body is 1.70 m tall. Segment lengths are the
 proportions of stature of Drillis and Contini (in Winter, Biomechanics and Motor Control of Human Movement,

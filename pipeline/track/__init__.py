@@ -1,1 +1,1 @@
-"""What happens to a person's 2D keypoints between the detector and the windows."""
+"""The repair of a person's 2D track, between the detector and the windows."""

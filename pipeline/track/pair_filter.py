@@ -1,7 +1,7 @@
 """Where the left joint of a mirrored pair is expected, seen from its right one, in the next frame.
 
-A left/right swap turns the vector from the right to the left joint round and leaves everything else as it is. So these
-vectors are followed, not the joints: how the person (or the camera) moves as a whole cancels out. One Kalman filter per
+A left/right swap reverses the vector from the right to the left joint and changes nothing else. So this module follows
+these vectors, not the joints: how the person (or the camera) moves as a whole cancels out. One Kalman filter per
 pair with white noise acceleration (Bar-Shalom, Li, Kirubarajan, "Estimation with Applications to Tracking and
 Navigation", 2001, section 6.2.2), both coordinates alike, all pairs at once.
 """
@@ -18,7 +18,7 @@ PAIRS: NDArray[np.intp] = np.array(COCO_17.pairs)
 """[P, 2], left and right joint of each pair: eyes, ears, shoulders, elbows, wrists, hips, knees, ankles."""
 
 FORGET_S = 0.4
-"""A pair that was not seen for this long is followed anew."""
+"""A pair that was not seen for this long is forgotten."""
 
 # Fitted on people of the training split, projected, with a detector's noise: the values under which the prediction
 # errors at 15, 30 and 60 Hz are most likely. Lengths are in body heights.
@@ -53,7 +53,7 @@ class PairFilter:
         self._covariance = step @ self._covariance @ step.T + growth * (_ACCELERATION**2)[:, None, None]
 
     def evidence(self, vectors: F64, seen: Bools, body: float) -> F64:
-        """How much better each pair fits as it is than turned round.
+        """How much better each pair fits as detected than with its sides exchanged.
 
         Args:
             vectors: float64 [P, 2], from the right to the left joint; any value where not seen.
@@ -75,7 +75,7 @@ class PairFilter:
         error = vectors - self._vector
         place = self._covariance[:, 0, 0]
         distance = (error**2).sum(1) / ((place + _MEASUREMENT_SD**2) * body**2)
-        # The farther off, the less it is believed, as the Student distribution has it.
+        # The farther off a measurement is, the less weight it gets, as in a Student distribution.
         doubt = np.maximum((_DEGREES_OF_FREEDOM + distance) / (_DEGREES_OF_FREEDOM + 2), 1.0)
         gain = self._covariance[:, :, 0] / (place + doubt * _MEASUREMENT_SD**2)[:, None]
         gain[~old] = 0
@@ -90,12 +90,12 @@ class PairFilter:
         self.known |= seen
 
     def turn(self, pairs: Bools) -> None:
-        """Exchange left and right of these pairs [P] in what is remembered."""
+        """Exchange left and right of these pairs [P] in the filter's state."""
         self._vector[pairs] *= -1
         self._speed[pairs] *= -1
 
     def forget(self) -> None:
-        """Start anew."""
+        """Forget all pairs."""
         self.known[:] = False
 
 

@@ -1,7 +1,7 @@
 """Left/right swaps of a 2D track, found and repaired frame by frame, without look-ahead.
 
 Detectors confuse the sides of a body: of the legs as they cross in side view, of the arms, of the whole body when
-somebody turns. Which of the ``_MODES`` the detector is in is the hidden state of a Markov chain that is filtered over
+a person turns. Which of the ``_MODES`` the detector is in is the hidden state of a Markov chain that is filtered over
 time (Rabiner, "A Tutorial on Hidden Markov Models", Proc. IEEE 1989, the forward recursion), with real time steps:
 
 - Motion tells whether the state changed: a pair of joints that changes places from one frame to the next contradicts
@@ -11,8 +11,8 @@ time (Rabiner, "A Tutorial on Hidden Markov Models", Proc. IEEE 1989, the forwar
   body is accepted, and a wrong decision heals.
 - The body tells it too: face, shoulders and hips can't look in opposite directions.
 
-The sides that were given last are kept by following the motion, and given up only when others are clearly more likely
-(hysteresis): a detector that wavers gives a steady track, though nobody can tell whether it is the right one.
+The latest choice of sides is kept by following the motion, and changed only when another one is clearly more likely
+(hysteresis): a detector that wavers gives a steady track, though not always the right one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PARTS = {
     "legs": ("l_knee", "l_ankle"),
 }
 _PART_NAMES = list(_PARTS)
-# What gets swapped together, and how often compared with the others.
+# Joints that are swapped together, and the relative frequency of each swap.
 _MODES: tuple[tuple[tuple[str, ...], float], ...] = (
     ((), 0.0),
     (("arms",), 3.0),
@@ -64,7 +64,7 @@ _PART_OF_PAIR = np.array(
     [next(i for i, joints in enumerate(_PARTS.values()) if COCO_17.joints[left] in joints) for left, _ in PAIRS]
 )
 _CHANGED = _BITS[:, None] ^ _BITS[None]
-# Who goes where: [from, to], parts of the transition matrix.
+# Parts of the transition matrix, [from, to].
 _OFF, _ON = np.eye(len(_MODES))[0], 1 - np.eye(len(_MODES))[0]
 _STARTS, _STAYS, _ENDS = np.outer(_OFF, _SHARE), np.outer(_OFF, _OFF), np.outer(_ON, _OFF)
 _CHANGES, _KEEPS = np.outer(_ON, _SHARE), np.diag(_ON)
@@ -88,13 +88,13 @@ _SIZE_TIME_S = 1.0
 class SwapRepair:
     """Repairs the left/right swaps of one person's track.
 
-    Call it with each frame's pose in order, missing poses too. It decides on what it has seen so far, and starts anew
+    Call it with each frame's pose in order, missing poses too. It decides from the frames so far, and restarts
     when the person was away for ``FORGET_S`` or the time goes backwards.
     """
 
     def __init__(self) -> None:
         self._filter = PairFilter()
-        self._belief = _at_rest()
+        self._belief = _initial_belief()
         self._mode = 0
         self._time_s: float | None = None
         self._body_px: float | None = None
@@ -114,22 +114,22 @@ class SwapRepair:
         vectors = xy[PAIRS[:, 0]] - xy[PAIRS[:, 1]]
         both = seen[PAIRS].all(1) & (pose.score[PAIRS].min(1) >= _LEAST_SCORE)
         self._filter.predict(dt_s)
-        self._decide(vectors, both, body_px, dt_s)
+        self._decide_mode(vectors, both, body_px, dt_s)
         swapped = _BITS[self._mode][_PART_OF_PAIR]
         self._filter.update(np.where(swapped[:, None], -vectors, vectors), both, body_px)
         return _exchanged(pose, swapped) if swapped.any() else pose
 
     def _step(self, time_s: float) -> float:
-        """Seconds since the frame before; starts anew after a gap."""
+        """Seconds since the frame before; restarts after a gap."""
         before, self._time_s = self._time_s, time_s
         if before is None or not 0 < time_s - before <= FORGET_S:
             self._filter.forget()
-            self._belief, self._mode, self._body_px = _at_rest(), 0, None
+            self._belief, self._mode, self._body_px = _initial_belief(), 0, None
             return 0.0
         return time_s - before
 
     def _follow_size(self, xy_px: F64, seen: Bools, dt_s: float) -> float:
-        """Length of the body in pixels, followed slowly."""
+        """Length of the body in pixels, smoothed over time."""
         now = _body_px(xy_px, seen)
         if self._body_px is not None:
             keep: float = math.exp(-dt_s / _SIZE_TIME_S)
@@ -137,17 +137,17 @@ class SwapRepair:
         self._body_px = now
         return now
 
-    def _decide(self, vectors: F64, both: Bools, body_px: float, dt_s: float) -> None:
-        """Filter the belief about the detector's mode, and decide which one to undo."""
+    def _decide_mode(self, vectors: F64, both: Bools, body_px: float, dt_s: float) -> None:
+        """Update the belief about the detector's mode, and decide which mode to undo."""
         pairs = self._filter.evidence(vectors, both, body_px)
         parts = np.bincount(_PART_OF_PAIR, _MOTION_WEIGHT * pairs, len(_PARTS))
         parts = parts.clip(-_MOTION_LIMIT, _MOTION_LIMIT)
-        # What the filter remembers was put in order for the mode in force, so it is turned round under the others.
+        # The filter's state has its sides in order under the current mode, so they are exchanged under the others.
         turned = _CHANGED ^ _BITS[self._mode]
         joint = self._belief[:, None] * _transitions(dt_s) * np.exp(-(turned @ parts))
         joint *= np.exp(_cue(vectors, both, body_px) * min(_CUE_WEIGHT_HZ * dt_s, 1.0))
         self._belief = joint.sum(0) / joint.sum()
-        # As if all was in order so far: follow the motion, whatever the detector calls the sides.
+        # Trust the sides so far and follow the motion, whatever the detector calls the sides.
         before, now = self._mode, int(joint[self._mode].argmax())
         best = int(self._belief.argmax())
         if self._belief[best] > _CLEARLY * self._belief[now]:
@@ -156,8 +156,8 @@ class SwapRepair:
         self._mode = now
 
 
-def _at_rest() -> F64:
-    """Belief about the mode of a detector of which nothing is known yet."""
+def _initial_belief() -> F64:
+    """Belief about the detector's mode before the first frame."""
     swapped = _START_HZ / (_START_HZ + _END_HZ)
     belief = _SHARE * swapped
     belief[0] = 1 - swapped
@@ -181,7 +181,7 @@ def _cue(vectors: F64, both: Bools, body_px: float) -> F64:
 
 
 def _body_px(xy_px: F64, seen: Bools) -> float:
-    """Length of the body, from whatever part of it is seen; foreshortened parts are too short, so the longest wins."""
+    """Length of the body, from the parts that are seen; foreshortened parts are too short, so the longest wins."""
     there = xy_px[seen]
     width, height = (there.max(0) - there.min(0)).tolist()
     lengths = [1.0, width / _BOX_SHARE, height / _BOX_SHARE]

@@ -1,1 +1,1 @@
-"""Per person, the last frames and the windows that are cut from them."""
+"""The last frames of each person, and the windows cut from them."""

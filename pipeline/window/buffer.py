@@ -1,7 +1,7 @@
-"""Per person, a ring of the last frames, from which windows for the lifter are cut.
+"""A ring of the last frames of a person, from which windows for the lifter are cut.
 
 Every pushed frame comes out again exactly once and in order, with a window or without: without one if the person was
-not seen there (or hardly: fewer than four joints) and the gap is too long to bridge. A gap of at most ``MAX_GAP_S``
+not seen there (fewer than four joints) and the gap is too long to bridge. A gap of at most ``MAX_GAP_S``
 (and no longer than the look-ahead, so that its end is known when the frame is due) is filled by interpolation over
 time, joint by joint, and marked so in ``origin``. A longer gap ends the stretch: windows on either side repeat the
 stretch's edge frame, as the published code does at the start and the end of a video.
@@ -25,15 +25,15 @@ MAX_GAP_S = 0.25
 HIGHEST_RATE_HZ = 60.0
 """Highest frame rate that lifters are trained on; faster clips are seen every n-th frame."""
 
-_INTERPOLATED_CONFIDENCE = 0.5  # of the lower one of both ends
+_INTERPOLATED_CONFIDENCE = 0.5  # of the lower confidence of the two ends
 BREAK_S = 1.0
-"""Two frames further apart do not belong to one window, unless the source is that slow."""
+"""Frames further apart than this do not share a window, unless the source is that slow."""
 
 _TOLERANCE_S = 1e-9
-_HELD_CONFIDENCE = 0.5  # of the last one
+_HELD_CONFIDENCE = 0.5  # of the last known confidence
 _MIN_JOINTS = 4  # fewer keypoints in the target frame say nothing about a body
 _PARTS_OF_H36M = H36M_FROM_COCO != 0
-# Plain numbers: numpy asks members of an enumeration for their attributes again and again.
+# Plain numbers: numpy looks up the attributes of enumeration members at each use.
 _MISSING, _INTERPOLATED = int(Origin.MISSING), int(Origin.INTERPOLATED)
 
 
@@ -42,7 +42,7 @@ class ReadyFrame:
     """A frame whose look-ahead has passed.
 
     Attributes:
-        pose: what is known of it in 2D, short gaps filled.
+        pose: its 2D pose, short gaps filled.
         window: the lifter's input, or None where the person was not seen.
     """
 
@@ -61,7 +61,7 @@ class _View:
 
 
 def frame_step(rate_hz: float) -> int:
-    """Every how many frames a window looks at a source, so that it sees at most about 60 Hz."""
+    """Step of a window in frames: every n-th frame, so that it sees at most about 60 Hz."""
     return max(1, round(rate_hz / HIGHEST_RATE_HZ))
 
 
@@ -74,10 +74,10 @@ class WindowBuffer:
         lookahead: how many of them lie after the target frame.
         size_px: width and height of the picture.
         focal_px: focal length; assumed if None.
-        step: every how many frames a window looks, see ``frame_step``.
+        step: n where a window takes every n-th frame, see ``frame_step``.
         normalisation: how the lifter expects its keypoints.
         longest_gap_s: longest gap that is bridged.
-        break_s: two frames further apart do not belong to one window.
+        break_s: frames further apart than this do not share a window.
 
     Memory is bounded: about 2 * T * step frames of keypoints.
     """
@@ -111,11 +111,11 @@ class WindowBuffer:
         self._xy = np.full((self._size, joints, 2), np.nan, np.float32)
         self._score = np.zeros((self._size, joints), np.float32)
         self._origin = np.full((self._size, joints), _MISSING, np.uint8)
-        self._seen = [False] * self._size  # whether a slot shows anything
-        # The same in the lifter's joints: each frame is converted when it changes, not for each window that holds it.
+        self._seen = [False] * self._size  # whether the person is seen in a slot
+        # The same frames in the lifter's joints, converted when a frame changes, not for each window that holds it.
         self._body_xy = np.full((self._size, len(H36M_17), 2), np.nan, np.float32)
         self._body_score = np.zeros((self._size, len(H36M_17)), np.float32)
-        # Windows of settled poses and previews nearly always hold the same frames; the last one is kept until a push.
+        # Windows of settled poses and previews nearly always hold the same frames: the last view is kept until a push.
         self._view: tuple[NDArray[np.intp], _View] | None = None
         self._time = np.zeros(self._size, np.float64)
         self._frame = np.zeros(self._size, np.int64)
@@ -138,13 +138,13 @@ class WindowBuffer:
         self._view = None
         self._convert(self._bridge(seen, now), now)
         self._last_seen[seen] = now
-        return self._take(now - self._ahead)
+        return self._take_ready(now - self._ahead)
 
     def preview(self, lookahead: int) -> ReadyFrame | None:
-        """The frame ``lookahead`` steps before the newest, with what is known of it now; nothing is taken out.
+        """The frame ``lookahead`` steps before the newest, with what is known of it now; it stays in the buffer.
 
         Its window ends with the newest frame, so that it belongs to a lifter (or a place of the full-sequence head)
-        with this look-ahead. Where the newest frames were not looked at, or the person was just lost, the window ends
+        with this look-ahead. Where the detector skipped the newest frames, or the person was just lost, the window ends
         with missing frames, and a target among them has the last known keypoints, marked as held.
 
         Returns:
@@ -164,15 +164,15 @@ class WindowBuffer:
         slots = np.clip(newest + offsets, first, newest) % self._size
         if self._is_seen(number):
             slot = number % self._size
-            return self._due_with(self._pose(slot), self._body_score[slot].copy(), slots)
-        pose = self._held(number, min(seen, number))
-        return self._due_with(pose, coco17_to_h36m17(pose.xy_px, pose.score)[1], slots)
+            return self._ready_frame(self._pose(slot), self._body_score[slot].copy(), slots)
+        pose = self._held_pose(number, min(seen, number))
+        return self._ready_frame(pose, coco17_to_h36m17(pose.xy_px, pose.score)[1], slots)
 
     def _time_of(self, number: int) -> float:
         return float(self._time[number % self._size])
 
-    def _held(self, number: int, seen: int) -> Pose2D:
-        """The frame ``number`` with the keypoints of the last one up to ``seen`` in which there are any."""
+    def _held_pose(self, number: int, seen: int) -> Pose2D:
+        """The frame ``number`` with the keypoints of the last frame up to ``seen`` that has any."""
         while seen > 0 and not self._is_seen(seen):
             seen -= 1
         before = self._pose(seen % self._size)
@@ -185,7 +185,7 @@ class WindowBuffer:
 
     def finish(self) -> list[ReadyFrame]:
         """The source has ended: the frames that are still waiting for their look-ahead."""
-        return self._take(self._pushed - 1)
+        return self._take_ready(self._pushed - 1)
 
     def _bridge(self, seen: NDArray[np.bool_], now: int) -> int:
         """Fill the joints that are ``seen`` again where their gap is short; returns the first frame that changed."""
@@ -214,30 +214,30 @@ class WindowBuffer:
         return True
 
     def _convert(self, first: int, last: int) -> None:
-        """Bring these frames up to date in the lifter's joints."""
+        """Convert these frames to the lifter's joints."""
         slots = np.arange(first, last + 1) % self._size
         self._body_xy[slots], self._body_score[slots] = coco17_to_h36m17(self._xy[slots], self._score[slots])
 
-    def _take(self, last: int) -> list[ReadyFrame]:
-        due = [self._cut(number) for number in range(self._due, last + 1)]
+    def _take_ready(self, last: int) -> list[ReadyFrame]:
+        due = [self._cut_window(number) for number in range(self._due, last + 1)]
         self._due = max(self._due, last + 1)
         return due
 
-    def _cut(self, number: int) -> ReadyFrame:
+    def _cut_window(self, number: int) -> ReadyFrame:
         slot = number % self._size
         pose = self._pose(slot)
         if not self._seen[slot]:
             return ReadyFrame(pose, None)
         first, last = self._stretch(number, number + int(self._offsets[0]), number + int(self._offsets[-1]))
         slots = np.clip(number + self._offsets, first, last) % self._size
-        return self._due_with(pose, self._body_score[slot].copy(), slots)
+        return self._ready_frame(pose, self._body_score[slot].copy(), slots)
 
-    def _due_with(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> ReadyFrame:
+    def _ready_frame(self, pose: Pose2D, score: NDArray[np.float32], slots: NDArray[np.intp]) -> ReadyFrame:
         """A frame with its score [17] in the lifter's joints and the window of these slots [T]."""
         if np.count_nonzero(score > 0) < _MIN_JOINTS:
             return ReadyFrame(pose, None)
         view = self._view_of(slots)
-        # A joint made of several has the provenance of its least certain part.
+        # A joint made of several has the origin of its least certain part.
         origin = np.where(_PARTS_OF_H36M, pose.origin, 0).max(1).astype(np.uint8)
         window = Window(
             track_id=self.track_id,
@@ -273,14 +273,14 @@ class WindowBuffer:
         """First and last frame around ``number``, within these, between which the person is never out of sight."""
         oldest, newest = max(0, self._pushed - self._size, oldest), min(self._pushed - 1, newest)
         first = last = number
-        while first > oldest and self._is_seen(first - 1) and self._goes_on(first - 1):
+        while first > oldest and self._is_seen(first - 1) and self._continues_after(first - 1):
             first -= 1
-        while last < newest and self._is_seen(last + 1) and self._goes_on(last):
+        while last < newest and self._is_seen(last + 1) and self._continues_after(last):
             last += 1
         return first, last
 
-    def _goes_on(self, number: int) -> bool:
-        """Whether the frame after this one follows without a break: a stream that was away shows something else."""
+    def _continues_after(self, number: int) -> bool:
+        """Whether the next frame follows without a break; after a break, a stream may show another scene."""
         return self._time_of(number + 1) - self._time_of(number) <= self._break_s
 
     def _is_seen(self, number: int) -> bool:

@@ -68,14 +68,14 @@ def window_in_picture(xy_px: F32, score: F32, size_px: tuple[int, int]) -> tuple
     x, certain = convert(_FROM_COCO_X, xy_px, score)
     y, certain_y = convert(_FROM_COCO_Y, xy_px, score)
     certain = np.minimum(certain, certain_y)
-    # A turned head hides the face that the published rules lean on; the plain ones need less.
+    # A turned head hides the face, which the published rules need; the plain rules need less.
     known = certain > 0
     points[known] = np.stack([x[..., 0], y[..., 1]], -1)[known]
     confidence = np.where(known, certain, confidence)
-    return _filled(image_plane(points, size_px), confidence > 0), confidence
+    return _without_gaps(image_plane(points, size_px), confidence > 0), confidence
 
 
-def _filled(xy: F32, visible: NDArray[np.bool_]) -> F32:
+def _without_gaps(xy: F32, visible: NDArray[np.bool_]) -> F32:
     """[T, J, 2] without gaps."""
     if visible.all():
         return xy

@@ -4,7 +4,7 @@ A person at the edge of a picture is seen along an oblique ray. The same crop th
 orientation in camera axes (up to half the field of view) and is stretched by perspective, which a network
 that sees only the crop can't know. So each window is looked at through a virtual camera with the same centre,
 turned to the person; the network works in the axes of that view, and its output is turned back. The focal
-length is needed for that; where it is unknown ``ASSUMED_FOCAL`` stands in for it, in training as in use.
+length is needed for that; where it is unknown, ``ASSUMED_FOCAL`` takes its place, in training as in use.
 The idea is that of perspective crop layers (Yu et al., "PCLs: Geometry-aware Neural Reconstruction of 3D Pose
 with Perspective Crop Layers", CVPR 2021), here for keypoints and one view per window.
 """
@@ -47,7 +47,7 @@ def view_of_person(
         xy: float32 [B, T, J, 2]; the person's middle near (0, 0), the longer side of the person's box (median
             over the window) is 2; 0 where not visible.
         rotation: float32 [B, 3, 3], camera axes to view axes. A window without visible joints gets identity.
-        scale: float32 [B]; a keypoint (x, y) is seen along the ray (scale x, scale y, 1) of the view.
+        scale: float32 [B], factor to rays: a keypoint (x, y) is seen along (scale x, scale y, 1) of the view.
     """
     plane = (xp.where(visible[..., None], xy_px, 0.0) - centre_px[:, None, None]) / focal_px[:, None, None, None]
     low, high, has_box = _boxes(plane, visible, xp)

@@ -97,4 +97,4 @@ def test_figures_of_a_part_are_named_so(monkeypatch: pytest.MonkeyPatch, capsys:
     words = ["bench", "synthetic:frames=100000,size=320x240", "--detector", "fast", "--device", "cpu", "--no-video"]
     assert app.main(words) == 143
     printed = capsys.readouterr()
-    assert "frames/s" in printed.out and "terminated: these are the figures of a part" in printed.err
+    assert "frames/s" in printed.out and "terminated: these figures cover only a part" in printed.err
