@@ -73,8 +73,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options, unknown = top.parse_known_args(words)
     if unknown:
         verb = verbs[options.verb]
+        if not unknown[0].startswith("-"):
+            verb.error(f"{unknown[0]!r} is one word too many for '{options.verb}'")
         near = difflib.get_close_matches(unknown[0].split("=", 1)[0], verb.options(), n=1)
-        hint = f", did you mean {near[0]}?" if near and unknown[0].startswith("-") else ""
+        hint = f", did you mean {near[0]}?" if near else ""
         verb.error(f"{unknown[0]} is not an option of '{options.verb}'{hint}")
     return options
 

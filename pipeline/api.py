@@ -18,6 +18,7 @@ from pipeline.types import Origin, Pose2D
 from pipeline.window.buffer import WindowBuffer, frame_step
 
 if TYPE_CHECKING:
+    from pipeline.detect.base import DetectorConfig
     from pipeline.sources import Source
 
 
@@ -25,20 +26,30 @@ def process(
     source: str | int | Path | Source,
     *,
     preset: str = "balanced",
+    detector: str | DetectorConfig | None = None,
+    window: int | None = None,
+    quality: str | None = None,
+    smooth: str | None = None,
     height_m: float | None = None,
     focal_px: float | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    fps: float | None = None,
     device: str = "auto",
 ) -> Motion:
     """The 3D motion of a clip as arrays; nothing is written.
 
     Args:
-        source: name of a source, see ``open_source``; a live source is read until it ends.
-        preset: 'fast', 'balanced' or 'accurate'.
+        source: what ``open_source`` takes; of a live source, all frames until it ends.
+        preset: 'fast', 'balanced' or 'accurate': sets the next four, unless they are given.
+        detector: 'fast', 'default', 'accurate', or a config of your own.
+        window: frames that the lifter looks at: 27, 81 or 243.
+        quality: 'fast', 'standard' or 'best'.
+        smooth: 'off', 'light' or 'strong'.
         height_m: the person's height; None: bodies of 1.70 m.
         focal_px: the camera's focal length, if known.
-        start_s, end_s: span of the clip, in seconds from its beginning.
+        start_s, end_s: the span, seconds from the beginning.
+        fps: pictures per second of a folder of pictures.
         device: 'auto', 'cpu', 'cuda', 'cuda:1', 'tensorrt'.
 
     Returns:
@@ -50,15 +61,15 @@ def process(
     from pipeline.job import load_models
     from pipeline.job_options import JobOptions, ModelOptions, MotionOptions, SourceOptions, choose
     from pipeline.run.pipeline import Pipeline
-    from pipeline.sources import open_source
+    from pipeline.sources import Source, open_source
 
     options = JobOptions(
-        source=SourceOptions("", start_s, end_s),
+        source=SourceOptions("" if isinstance(source, Source) else source),
         preset=preset,
-        models=ModelOptions(device=device),
-        motion=MotionOptions(height_m=height_m, focal_px=focal_px),
+        models=ModelOptions(detector=detector, window=window, quality=quality, device=device),
+        motion=MotionOptions(height_m=height_m, focal_px=focal_px, smooth=smooth),
     )
-    with open_source(source, start_s=start_s, end_s=end_s) as opened:
+    with open_source(source, start_s=start_s, end_s=end_s, fps=fps) as opened:
         live = opened.info.live
         models = load_models(options, live=live)
         with models.detector:

@@ -78,5 +78,5 @@ def unknown(field: str, value: str, known: Iterable[str]) -> ConfigError:
 
 def nearest(value: str, known: Iterable[str]) -> str:
     """ "did you mean 'light'? ", or nothing if no known name is like this one."""
-    near = difflib.get_close_matches(value.lower(), list(known), n=1, cutoff=0.4)
+    near = difflib.get_close_matches(value.lower(), list(known), n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}? " if near and near[0] != value else ""

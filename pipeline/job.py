@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pipeline.arrays import U8
 from pipeline.detect.base import Detector
-from pipeline.detect.create import create_detector
-from pipeline.errors import ConfigError, PoseStrideError
+from pipeline.detect.create import DETECTORS, create_detector
+from pipeline.errors import ConfigError, PoseStrideError, unknown
 from pipeline.export.formats import FILE_FORMATS, Clip, files_of
 from pipeline.export.output_folder import folder_name, prepare_output, remove_results
 from pipeline.export.recordings import OVERLAY, Recordings
@@ -26,13 +26,16 @@ from pipeline.job_options import JobOptions, choose
 from pipeline.job_report import Chosen, Conventions, Report, SourceReport, Status, counts, timings
 from pipeline.lift.base import Lifter
 from pipeline.lift.create import create_lifter, create_refiner, default_quality, find_lifter
+from pipeline.lift.quality import find_quality
 from pipeline.place.scale import MODEL_STATURE_M
 from pipeline.run.lifting import longest_gap_s
 from pipeline.run.pipeline import Pipeline
 from pipeline.run.statistics import Statistics
+from pipeline.runtime import parse_device
 from pipeline.sources import Source, open_source
 from pipeline.sources.paced import Paced
 from pipeline.types import Rows, Shown, Tier
+from pipeline.window.person_view import assumed_focal_px
 
 RUN_JSON = "run.json"
 
@@ -169,8 +172,7 @@ class Job:
         self._asked_folder = None if folder is None else Path(folder)
         self._observers = list(observers)
         self._stack = ExitStack()
-        self._interrupted = False
-        self._mirrored = False
+        self._interrupted = self._stopped = False
         self._recordings: Recordings | None = None
         self._extra: list[str] = []  # names of the snapshots
         self._files: list[str] = []
@@ -186,8 +188,9 @@ class Job:
             self._formats = files_of(results.formats, smooth != "off")
             self._overlay = results.record if self._live else results.video
             self.folder = self._asked_folder or Path("out") / folder_name(self.source.info.name)
+            _check_names(self.options, self._live)
             prepare_output(self.folder, self._names(), results.overwrite)
-            wants = max((observer.begin(self) for observer in self._observers), default=Wants.ROWS)
+            wants = max((observer.begin(self) or Wants.ROWS for observer in self._observers), default=Wants.ROWS)
             draws, shows = self._overlay or wants >= Wants.PICTURES, self._overlay or wants >= Wants.FRAMES
             if self.models is None:
                 self.models = load_models(self.options, live=self._live, previews=shows)
@@ -246,7 +249,7 @@ class Job:
         interrupted = self._interrupted and (error is None or isinstance(error, KeyboardInterrupt))
         if interrupted:
             error = None
-        report = self._report("failed" if error else "interrupted" if interrupted else "complete", error)
+        report = self._report(self._status(error, interrupted), error)
         try:
             write_run_json(self.folder / RUN_JSON, report.to_json())
         except PoseStrideError:
@@ -255,6 +258,13 @@ class Job:
         if error is not None:
             raise error
         return report
+
+    def _status(self, error: BaseException | None, interrupted: bool) -> Status:
+        if error is not None:
+            return "failed"
+        if interrupted:
+            return "interrupted"
+        return "stopped" if self._stopped and not self._live else "complete"  # a live run has no other end
 
     def _write(self) -> None:
         info, results = self.source.info, self.options.results
@@ -295,6 +305,7 @@ class Job:
 
     def stop(self) -> None:
         """Take no more frames; those under way are finished. Safe to call from any thread, also before ``run``."""
+        self._stopped = True
         self._pipeline.stop()
 
     def interrupt(self) -> None:
@@ -353,8 +364,11 @@ class Job:
             options=self.options,
             chosen=Chosen(
                 detector=chosen.detector if isinstance(chosen.detector, str) else repr(chosen.detector),
+                window=self.models.lifter.spec.window,
                 quality=self.models.quality,
                 smooth=chosen.smooth,
+                focal_px=motion.focal_px or round(assumed_focal_px(info.width_px, info.height_px), 1),
+                focal_assumed=motion.focal_px is None,
             ),
             models={**self.models.detector.models, **self.models.lifter.models},
             conventions=Conventions(
@@ -365,3 +379,14 @@ class Job:
             timings=timings(self.statistics, self._started_s),
             files=[name for name in names if (self.folder / name).exists()],
         )
+
+
+def _check_names(options: JobOptions, live: bool) -> None:
+    """Refuse names that do not exist before anything is made or loaded."""
+    asked, chosen = options.models, choose(options, live)
+    parse_device(asked.device)
+    if isinstance(chosen.detector, str) and chosen.detector not in DETECTORS:
+        raise unknown("detector", chosen.detector, DETECTORS)
+    find_lifter(asked.lifter, chosen.window)
+    if chosen.quality is not None:
+        find_quality(chosen.quality, live)

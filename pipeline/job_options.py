@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipeline.detect.base import DetectorConfig
 from pipeline.errors import ConfigError, unknown
@@ -55,7 +56,7 @@ class SourceOptions:
         paced: play a clip at its own speed, like a live source; late frames are dropped.
     """
 
-    name: str
+    name: str | int | Path
     start_s: float | None = None
     end_s: float | None = None
     fps: float | None = None
@@ -149,6 +150,8 @@ class ResultOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.formats, str):
+            raise ConfigError("formats", self.formats, "is a text; give a tuple of names, as in ('csv', 'npz')")
         if not self.formats:
             raise ConfigError("formats", None, f"names none; there are: {', '.join(format_names())}")
         check_formats(self.formats)
@@ -178,6 +181,8 @@ class JobOptions:
     live: LiveOptions = field(default_factory=LiveOptions)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.source, SourceOptions):
+            raise ConfigError("source", self.source, "must be given as SourceOptions(...)")
         choose(self, live=False)
         if self.models.refiner is not None and self.motion.focal_px is None:
             raise ConfigError("refiner", self.models.refiner, "needs the camera's focal length in pixels, `focal_px`")

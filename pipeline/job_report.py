@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from pipeline.run.statistics import DELAYS, Statistics
 from pipeline.runtime import LoadedModel
 from pipeline.sources.address import public_name
 
-Status = Literal["complete", "interrupted", "failed"]
+Status = Literal["complete", "stopped", "interrupted", "failed"]
 
 _PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime-gpu", "onnxruntime", "matplotlib")
 
@@ -50,13 +51,18 @@ class Chosen:
 
     Attributes:
         detector: name or config of the detector.
+        window: frames that the lifter looks at.
         quality: name of the lifter's quality.
         smooth: name of the smoothing preset.
+        focal_px: the focal length that was used; ``focal_assumed``: whether nobody gave it.
     """
 
     detector: str
+    window: int
     quality: str
     smooth: str
+    focal_px: float
+    focal_assumed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,8 @@ class Timings:
     """Times of a run.
 
     Attributes:
-        started_unix_s: when the run began.
+        started_utc: when the run began, as in 2026-11-28T09:30:00Z.
+        started_unix_s: the same in seconds since 1970.
         wall_s: how long the run took.
         fps: frames per second of ``wall_s``.
         latency_ms_median, latency_ms_p95, screen_ms_median, settled_ms_median: delays of whole frames, see
@@ -106,6 +113,7 @@ class Timings:
         stages: name of a stage -> its time.
     """
 
+    started_utc: str
     started_unix_s: float
     wall_s: float
     fps: float
@@ -121,7 +129,7 @@ class Report:
     """The report of a job.
 
     Attributes:
-        status: 'complete', 'interrupted' (by a signal) or 'failed'.
+        status: 'complete', 'stopped' (a clip, by an observer), 'interrupted' (by a signal) or 'failed'.
         error: why it failed; None if it did not.
         source: the source, as it was opened.
         options: the options, as they were given.
@@ -178,6 +186,7 @@ def timings(statistics: Statistics, started_unix_s: float = 0.0) -> Timings:
     """The times of a run, in milliseconds per frame."""
     meter = statistics.meter
     return Timings(
+        started_utc=datetime.fromtimestamp(started_unix_s, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         started_unix_s=round(started_unix_s, 3),
         wall_s=round(statistics.wall_s, 3),
         fps=round(statistics.fps, 2),

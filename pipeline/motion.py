@@ -12,7 +12,7 @@ from pipeline.skeletons import COCO_17, H36M_17
 from pipeline.types import Origin, Person, Pose2D, Pose3D, Rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Track:
     """One person over N frames: from the first in which the person is known, also those without a sight of them.
 
@@ -48,8 +48,12 @@ class Track:
     def __len__(self) -> int:
         return len(self.frame_index)
 
+    def __repr__(self) -> str:
+        span = f", {self.time_s[0]:.2f} to {self.time_s[-1]:.2f} s" if len(self) else ""
+        return f"Track(person {self.track_id}, {len(self)} frames{span})"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Motion:
     """The motion of all people of a clip.
 
@@ -84,6 +88,9 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.people)
+
+    def __repr__(self) -> str:
+        return f"Motion({', '.join(map(repr, self.people.values())) or 'nobody'})"
 
 
 def _track(track_id: int, people: list[Person]) -> Track:
