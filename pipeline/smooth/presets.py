@@ -28,14 +28,13 @@ class Preset:
     speed_hz: float
 
 
-# Chosen with benchmarks/bench_smooth.py. The figures are those of live poses at 30 and 60 Hz.
+# Chosen with benchmarks/bench_smooth.py; docs/live.md has its figures.
 PRESETS: dict[str, Preset | None] = {
     "off": None,
-    # For everything that moves: flicker at rest falls by 69 and 81 %; a limb that swings over 0.5 m lags by 4 to 7 ms,
-    # over 0.1 m by 28 to 35 ms. Error in a walk: at most 0.4 mm more.
+    # For everything that moves: flicker at rest falls to a third or less, limbs hardly lag.
     "light": Preset(still_hz=1.0, opening_per_m=12.0, speed_hz=2.0),
-    # For a calm picture of slow motion (balance, yoga, physiotherapy): flicker falls by 88 and 93 %; the same limbs lag
-    # by 33 to 40 and by 93 to 101 ms, and a fifth of the small swing is lost. Error in a walk: 5 mm more.
+    # For a calm picture of slow motion (balance, yoga, physiotherapy): far less flicker, but fast limbs lag visibly, and
+    # small swings lose a part of their width.
     "strong": Preset(still_hz=0.5, opening_per_m=4.0, speed_hz=1.0),
 }
 """Presets by name; ``None``: no smoothing."""

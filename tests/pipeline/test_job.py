@@ -199,7 +199,7 @@ def test_a_stop_is_no_interrupt(tmp_path: Path) -> None:
     name = "synthetic:frames=3000,size=160x120"
     noting = Noting(at_row=lambda job, index: job.stop())
     report = run_job(options(name), tmp_path, [noting], models=models(name))
-    assert report.status == "complete" and 0 < report.counts.frames < 3000
+    assert report.status == "stopped" and 0 < report.counts.frames < 3000
 
 
 def test_a_job_that_is_stopped_before_it_runs_has_no_rows(tmp_path: Path) -> None:
