@@ -33,7 +33,7 @@ PRESETS: dict[str, Preset | None] = {
     "off": None,
     # For everything that moves: flicker at rest falls to a third or less, limbs hardly lag.
     "light": Preset(still_hz=1.0, opening_per_m=12.0, speed_hz=2.0),
-    # For a calm picture of slow motion (balance, yoga, physiotherapy): far less flicker, but fast limbs lag visibly, and
+    # For a calm picture of slow motion (balance, yoga, physiotherapy): far less flicker, but fast limbs lag visibly and
     # small swings lose a part of their width.
     "strong": Preset(still_hz=0.5, opening_per_m=4.0, speed_hz=1.0),
 }
