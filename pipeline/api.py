@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError
 from pipeline.lift.base import Lifter
 from pipeline.lift.create import create_lifter
 from pipeline.motion import Motion
+from pipeline.run.options import RunOptions
 from pipeline.skeletons import COCO_17, H36M_17
 from pipeline.types import Origin, Pose2D
 from pipeline.window.buffer import WindowBuffer, frame_step
@@ -108,8 +109,9 @@ def lift_keypoints(
     """
     xy, confidence = _keypoints(xy_px, score)
     times_s, rate_hz = _times(len(xy), fps, time_s)
-    if min(size_px) < 1:
+    if len(size_px) != 2 or min(size_px) < 1:
         raise ConfigError("size_px", size_px, "is not the width and height of a picture")
+    RunOptions(focal_px=focal_px)  # refuses what is no focal length
     lift = create_lifter() if lifter is None else lifter
     spec = lift.spec
     buffer = WindowBuffer(0, spec.window, spec.lookahead, size_px, focal_px, frame_step(rate_hz), spec.normalisation)

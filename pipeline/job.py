@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.arrays import U8
 from pipeline.detect.base import Detector
@@ -36,6 +37,9 @@ from pipeline.sources import Source, open_source
 from pipeline.sources.paced import Paced
 from pipeline.types import Rows, Shown, Tier
 from pipeline.window.person_view import assumed_focal_px
+
+if TYPE_CHECKING:
+    from pipeline.render.compose import Composer
 
 RUN_JSON = "run.json"
 
@@ -156,7 +160,6 @@ class Job:
 
     folder: Path
     source: Source
-    statistics: Statistics
 
     def __init__(
         self,
@@ -172,8 +175,11 @@ class Job:
         self._asked_folder = None if folder is None else Path(folder)
         self._observers = list(observers)
         self._stack = ExitStack()
-        self._interrupted = self._stopped = False
+        self._interrupted = self._stopped = self._has_run = False
+        self._pipeline: Pipeline | None = None
+        self._composer: Composer | None = None
         self._recordings: Recordings | None = None
+        self.statistics = Statistics()
         self._extra: list[str] = []  # names of the snapshots
         self._files: list[str] = []
 
@@ -201,7 +207,7 @@ class Job:
 
                 drawer = Composer(self.source.info.width_px, self.source.info.height_px)
             self._composer = drawer
-            self._pipeline = Pipeline(
+            pipeline = Pipeline(
                 self.source,
                 self.models.detector,
                 self.models.lifter,
@@ -209,7 +215,9 @@ class Job:
                 drawer=drawer,
                 shows=shows,
             )
-            self.statistics = self._pipeline.statistics
+            self.statistics, self._pipeline = pipeline.statistics, pipeline
+            if self._stopped:  # while the models were loaded
+                pipeline.stop()
             self._stack = opening.pop_all()
         return self
 
@@ -238,18 +246,24 @@ class Job:
         Raises:
             PoseStrideError: the job failed; finished results are kept, and ``run.json`` names the error too.
         """
+        if self._has_run:
+            raise RuntimeError("this job has run already; make a new one for each run")
+        self._has_run = True
         if self.options.results.overwrite:  # only when all is open; an old run.json must not describe new rows
+            # Files that will be replaced stay until then; which people there will be, nobody knows yet.
+            replaced = {entry.file_name() for entry in self._formats if not entry.per_person} | (
+                {OVERLAY} if self._overlay else set()
+            )
             every = {OVERLAY, *(entry.pattern for entry in FILE_FORMATS)}
-            remove_results(self.folder, every - {*self._names()} | {RUN_JSON})
+            remove_results(self.folder, every - replaced | {RUN_JSON})
         error: BaseException | None = None
         try:
             self._write()
         except BaseException as failure:  # whatever ended the run, its run.json says so
             error = failure
-        interrupted = self._interrupted and (error is None or isinstance(error, KeyboardInterrupt))
-        if interrupted:
+        if self._interrupted and isinstance(error, KeyboardInterrupt):
             error = None
-        report = self._report(self._status(error, interrupted), error)
+        report = self._report(self._status(error), error)
         try:
             write_run_json(self.folder / RUN_JSON, report.to_json())
         except PoseStrideError:
@@ -259,11 +273,11 @@ class Job:
             raise error
         return report
 
-    def _status(self, error: BaseException | None, interrupted: bool) -> Status:
+    def _status(self, error: BaseException | None) -> Status:
+        if isinstance(error, KeyboardInterrupt) or (self._interrupted and error is None):
+            return "interrupted"
         if error is not None:
             return "failed"
-        if interrupted:
-            return "interrupted"
         return "stopped" if self._stopped and not self._live else "complete"  # a live run has no other end
 
     def _write(self) -> None:
@@ -271,6 +285,7 @@ class Job:
         clip = Clip(info.name, info.width_px, info.height_px, info.fps, results.wide)
         with ExitStack() as stack:
             files = stack.enter_context(ResultFiles(self.folder, self._formats, clip))
+            stack.callback(lambda: self._files.extend(files.names))
             if self._composer is not None:
                 self._recordings = stack.enter_context(
                     Recordings(
@@ -282,7 +297,6 @@ class Job:
                         overlay=self._overlay,
                     )
                 )
-            stack.callback(lambda: self._files.extend(files.names))
 
             def rows(rows: Rows) -> None:
                 files.write(rows)
@@ -301,12 +315,14 @@ class Job:
                 for observer in self._observers:
                     observer.idle()
 
+            assert self._pipeline is not None
             self._pipeline.run(rows, shown, idle=idle, recorder=self._recordings if self._live else None)
 
     def stop(self) -> None:
         """Take no more frames; those under way are finished. Safe to call from any thread, also before ``run``."""
         self._stopped = True
-        self._pipeline.stop()
+        if self._pipeline is not None:
+            self._pipeline.stop()
 
     def interrupt(self) -> None:
         """``stop``, and the report says that the job was interrupted; a ``KeyboardInterrupt`` after it ends ``run``."""
@@ -350,7 +366,7 @@ class Job:
         names = [*self._files, *video, *(recordings.names if recordings else []), *self._extra]
         return Report(
             status=status,
-            error=None if error is None else str(error) or type(error).__name__,
+            error=None if error is None or status == "interrupted" else str(error) or type(error).__name__,
             source=SourceReport(
                 name=info.name,
                 kind=info.kind,

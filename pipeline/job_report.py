@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from pipeline.job_options import JobOptions
 from pipeline.place.scale import MODEL_STATURE_M
@@ -155,20 +157,9 @@ class Report:
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain values; addresses in the options have no passwords."""
-        found: dict[str, Any] = {
-            one.name: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-            for one in fields(self)
-            if one.name not in ("options", "models", "error") and (value := getattr(self, one.name)) is not None
-        }
-        status = found.pop("status")
-        return {
-            "status": status,
-            **({} if self.error is None else {"error": self.error}),
-            **found,
-            "models": {role: asdict(model) for role, model in self.models.items()},
-            "options": _public(self.options),
-        }
+        """The report as plain values: addresses without passwords; without ``error`` if there was none."""
+        found = {one.name: _public(getattr(self, one.name)) for one in fields(self)}
+        return {name: value for name, value in found.items() if name != "error" or value is not None}
 
 
 def _public(value: Any) -> Any:
@@ -179,6 +170,10 @@ def _public(value: Any) -> Any:
         return public_name(str(value))
     if isinstance(value, tuple | list):
         return [_public(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _public(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
     return value if value is None or isinstance(value, bool | int | float) else repr(value)
 
 

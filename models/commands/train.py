@@ -133,6 +133,27 @@ OPTIONS = (
 )
 
 
+# Numbers and what they may be; NaN and infinity never are.
+_MOST = 1e9
+_RANGES = (
+    ("minutes", 0, _MOST),
+    ("seed", 0, _MOST),
+    ("width", 1, 1e5),
+    ("hidden", 1, 1e5),
+    ("heads", 1, 1e3),
+    ("lr", 0, 10),
+    ("muon_lr", 0, 10),
+    ("network_lr", 0, 10),
+    ("velocity", 0, 1e3),
+    ("decay", 0, 1),
+    ("dropout", 0, 0.99),
+    ("known", 0, 1),
+    ("as_captured", 0, 1),
+    ("lower_body", 0, 1),
+    ("save_every", 0, _MOST),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``train``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -165,6 +186,10 @@ def _check_options(options: argparse.Namespace, own: argparse.Namespace) -> None
     for name in ("steps", "batch", "every", "seeds", "at_once"):
         if getattr(own, name, 1) < 1:
             raise ConfigError(f"--{name.replace('_', '-')}", getattr(own, name), "is not valid; use 1 or more")
+    for name, low, high in _RANGES:
+        value = getattr(own, name, None)
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"--{name.replace('_', '-')}", value, f"is not valid; use {low:g} to {high:g}")
     if options.stage == "frames" and own.batch < 3:
         raise ConfigError("--batch", own.batch, "is not valid; single frames come in threes")
     if options.stage == "windows" and own.target is not None and not 0 <= own.target < own.window:

@@ -18,6 +18,7 @@ from models.training.warm_start import stages_of, start_from
 from pipeline.errors import DataError
 
 _STATISTICS = 512  # windows from which the statistics of a folded batch norm are measured
+_FRAMES = "single frames"  # how the titles of that stage begin, in checkpoints of all versions
 _WEIGHT_DECAY = 0.01
 
 
@@ -76,6 +77,9 @@ class LifterStage(Stage):
         state = read_lifter(path)
         if state["architecture"] != self.lifter.arch.to_dict():
             raise DataError(f"{path} holds another architecture ({state['architecture']}); choose another folder")
+        theirs = state.get("what", self.title)  # the first versions did not say
+        if theirs.startswith(_FRAMES) != self.title.startswith(_FRAMES):
+            raise DataError(f"{path} is of another stage ({theirs}); choose another folder")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):

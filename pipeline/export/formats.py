@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import unknown
+from pipeline.errors import ConfigError, unknown
 from pipeline.export.base import Sink
 from pipeline.export.csv_poses2d import CsvPoses2D
 from pipeline.export.csv_poses3d import CsvPoses3D
@@ -101,4 +101,9 @@ def files_of(names: Iterable[str], smoothing: bool) -> list[FileFormat]:
         smoothing: whether poses are smoothed.
     """
     wanted = set(names)
-    return [entry for entry in FILE_FORMATS if entry.format in wanted and (smoothing or not entry.smoothed)]
+    files = [entry for entry in FILE_FORMATS if entry.format in wanted and (smoothing or not entry.smoothed)]
+    patterns = [entry.pattern for entry in files]
+    for entry in files:
+        if patterns.count(entry.pattern) > 1:
+            raise ConfigError("formats", entry.format, f"is in the table twice with {entry.pattern}")
+    return files

@@ -21,7 +21,7 @@ from pipeline.types import Origin
 
 _ORIGINS = {origin.label: int(origin) for origin in Origin}
 _DAMAGES = (
-    *(OSError, EOFError, ValueError, KeyError, IndexError, OverflowError, StopIteration),
+    *(OSError, MemoryError, EOFError, ValueError, KeyError, IndexError, OverflowError, StopIteration),
     *(csv.Error, zipfile.BadZipFile),
 )
 _AXES_3D, _AXES_2D = ("x_m", "y_m", "z_m"), ("x_px", "y_px")
@@ -65,7 +65,11 @@ def _find_poses(path: Path) -> Path:
             if (path / name).is_file():
                 return path / name
         raise ExportError(f"no results in {path}: neither poses3d.csv nor poses3d.npz is there; give a folder of 'run'")
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # too long a name, a folder that may not be entered
+        raise ExportError(f"no results at this path: {error.strerror or error}") from error
+    if not found:
         raise ExportError(f"no results at {path}: there is no such file or folder")
     return path
 
@@ -102,9 +106,28 @@ def _read_beside(path: Path, skeleton: Skeleton, raw: _Table) -> _Table | None:
 
 def _read_table(path: Path, skeleton: Skeleton) -> _Table:
     try:
-        return _read_npz(path) if path.suffix == ".npz" else _read_csv(path, skeleton)
+        return _checked(_read_npz(path) if path.suffix == ".npz" else _read_csv(path, skeleton))
     except _DAMAGES as error:
-        raise ExportError(f"{path} can't be read as results: {error or 'it is empty'}; was it changed?") from error
+        raise ExportError(f"{path} can't be read as results: {_reason(error)}; was it changed?") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"there is no {error.args[0]}"
+    if isinstance(error, IndexError):
+        return "a line is too short"
+    return str(error) or ("it is empty" if isinstance(error, StopIteration) else type(error).__name__)
+
+
+def _checked(table: _Table) -> _Table:
+    """The table, if each person's frames and times increase and origins are known."""
+    for track_id in np.unique(table.track_id):
+        rows = table.track_id == track_id
+        if not ((np.diff(table.frame[rows]) > 0).all() and (np.diff(table.time_s[rows]) > 0).all()):
+            raise ValueError(f"frames or times of person {track_id} do not increase")
+    if table.origin.size and table.origin.max() > max(Origin):
+        raise ValueError(f"there is no origin {table.origin.max()}")
+    return table
 
 
 def _read_npz(path: Path) -> _Table:
@@ -112,7 +135,7 @@ def _read_npz(path: Path) -> _Table:
         data = np.load(file, allow_pickle=False)
         if not isinstance(data, Mapping):
             raise ValueError("it is a single array")
-        rows, joints = len(data["frame"]), len(H36M_17)
+        rows, joints = np.asarray(data["frame"]).size, len(H36M_17)
 
         def array(name: str, dtype: type[np.generic], *shape: int) -> NDArray[Any]:
             found = np.asarray(data[name], dtype)
@@ -133,7 +156,7 @@ def _read_npz(path: Path) -> _Table:
 
 def _read_csv(path: Path, skeleton: Skeleton) -> _Table:
     axes = _AXES_2D if skeleton is COCO_17 else _AXES_3D
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file)
         header = next(lines)
         in_rows = _tidy_rows if "joint" in header else _wide_rows
@@ -158,8 +181,13 @@ def _tidy_rows(
 ) -> Iterator[_Row]:
     place = {name: number for number, name in enumerate(header)}
     columns = [place[name] for name in (*axes, "score", "origin")]
+    keys = [place[name] for name in ("frame", "time_s", "track_id")]
+    first: list[str] = []  # line of this frame and person
     joints: list[list[str]] = []
     for number, line in enumerate(lines):
+        first = first if joints else line
+        if any(line[key] != first[key] for key in keys):
+            raise ValueError(f"line {number + 2} is of another frame or person than the joints before it")
         joint, expected = line[place["joint"]], skeleton.joints[len(joints)]
         if joint != expected:
             raise ValueError(f"line {number + 2} is of joint {joint!r}, not {expected!r}")

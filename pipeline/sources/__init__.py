@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.errors import ConfigError, SourceError
-from pipeline.sources.address import STREAM_SCHEMES, is_address
+from pipeline.sources.address import STREAM_SCHEMES, is_address, public_name
 from pipeline.sources.base import Source, SourceInfo
 from pipeline.sources.camera import CameraSource
 from pipeline.sources.images import DEFAULT_FPS, IMAGE_SUFFIXES, ImagesSource
@@ -70,6 +70,7 @@ def open_source(
             raise ConfigError("source", source.info.name, "is open already; open it with the span that you want")
         return source
     text = str(source).strip()
+    named = public_name(text)
     path = Path(text).expanduser()
     is_url = is_address(text)
     is_synthetic = text.split(":", 1)[0] == "synthetic"
@@ -80,14 +81,14 @@ def open_source(
         raise SourceError(_not_found(text, path))
     is_images = is_path and (path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES)
     if fps is not None and not (is_images or is_camera):
-        raise ConfigError("fps", fps, f"was given with {text!r}; it is for folders of pictures and cameras only")
+        raise ConfigError("fps", fps, f"was given with {named!r}; it is for folders of pictures and cameras only")
     asked = live or LiveOptions()
     if asked.asks_camera and not is_camera:
         what = "size" if asked.width_px is not None else "fourcc" if asked.fourcc is not None else "fps"
-        raise ConfigError(what, None, f"was asked of {text!r}; it is for cameras only, leave it out")
+        raise ConfigError(what, None, f"was asked of {named!r}; it is for cameras only, leave it out")
     if is_camera:
         if start_s:
-            raise no_start(start_s, text)
+            raise no_start(start_s, named)
         return CameraSource(
             int(text) if is_number else text, end_s=end_s, options=asked if fps is None else replace(asked, fps=fps)
         )
@@ -95,7 +96,7 @@ def open_source(
         return open_address(text, start_s=start_s, end_s=end_s, options=asked)
     if asked.mirror or asked.reconnect:
         what = "mirror" if asked.mirror else "reconnect"
-        raise ConfigError(what, None, f"was asked of {text!r}; it is for cameras and streams only, leave it out")
+        raise ConfigError(what, None, f"was asked of {named!r}; it is for cameras and streams only, leave it out")
     if is_synthetic:
         return SyntheticSource(parse_options(text), start_s=start_s, end_s=end_s)
     if is_images:
@@ -112,6 +113,7 @@ def _exists(path: Path) -> bool:
 
 def _not_found(text: str, path: Path) -> str:
     kinds = "give a video file, a folder of pictures, a camera number, an rtsp:// or http:// address, or 'synthetic'"
+    text = public_name(text)
     text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
     if "://" in text:
         return f"no source {text!r}: addresses of this kind are not known; use {', '.join(STREAM_SCHEMES[:5])}"

@@ -219,7 +219,7 @@ def test_a_keyboard_interrupt_after_an_interrupt_ends_the_run(tmp_path: Path) ->
     assert report.status == "interrupted" and len(lines(tmp_path / "poses3d.csv")) == 17 * 4
 
 
-@pytest.mark.parametrize("failure", [ModelError("values are not finite"), RuntimeError("oh"), KeyboardInterrupt()])
+@pytest.mark.parametrize("failure", [ModelError("values are not finite"), RuntimeError("oh")])
 def test_a_failure_leaves_status_failed_and_the_rows_before_it(tmp_path: Path, failure: BaseException) -> None:
     def fail(job: Job, index: int) -> None:
         if index == 7:
@@ -228,7 +228,7 @@ def test_a_failure_leaves_status_failed_and_the_rows_before_it(tmp_path: Path, f
     with pytest.raises(type(failure)):
         run_job(options(), tmp_path, [Noting(at_row=fail)], models=models())
     written = run_json(tmp_path)
-    assert written["status"] == "failed" and written["error"] == (str(failure) or "KeyboardInterrupt")
+    assert written["status"] == "failed" and written["error"] == str(failure)
     assert len(lines(tmp_path / "poses3d.csv")) == 17 * 8 and not list(tmp_path.glob("*.part"))
     assert written["files"] == ["poses3d.csv", "poses2d.csv"]
 
@@ -333,3 +333,56 @@ def test_an_open_source_is_used_and_stays_open(tmp_path: Path) -> None:
 def test_no_formats_is_no_result() -> None:
     with pytest.raises(ConfigError, match="formats names none; there are: csv, npz"):
         ResultOptions(formats=())
+
+
+def test_a_job_runs_once_and_may_be_interrupted_while_models_load(tmp_path: Path) -> None:
+    class Impatient(Observer):
+        def begin(self, job: Job) -> Wants:
+            assert job.statistics.frames == 0
+            job.toggle_mirror()
+            job.interrupt()
+            return Wants.ROWS
+
+    with Job(options(), tmp_path, [Impatient()], models=models()) as job:
+        report = job.run()
+        assert report.status == "interrupted" and report.counts.frames == 0
+        with pytest.raises(RuntimeError, match="has run already"):
+            job.run()
+    assert run_json(tmp_path)["status"] == "interrupted"
+
+
+def test_an_interrupt_of_python_is_no_failure(tmp_path: Path) -> None:
+    def interrupt(job: Job, index: int) -> None:
+        if index == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_job(options(), tmp_path, [Noting(at_row=interrupt)], models=models())
+    assert run_json(tmp_path)["status"] == "interrupted" and "error" not in run_json(tmp_path)
+
+
+def test_files_of_people_of_an_earlier_run_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FILE_FORMATS", [*formats.FILE_FORMATS, PER_PERSON])
+    monkeypatch.setattr("pipeline.job.FILE_FORMATS", formats.FILE_FORMATS)
+    asked = options(formats=(PER_PERSON.format,), overwrite=True)
+    run_job(asked, tmp_path, models=models(detector=PairDetector))
+    old = {path.name for path in tmp_path.glob(PER_PERSON.pattern)}
+    run_job(asked, tmp_path, models=models())
+    assert {path.name for path in tmp_path.glob(PER_PERSON.pattern)} == {PER_PERSON.file_name(0)} < old
+
+
+def test_a_format_that_is_in_the_table_twice_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "FILE_FORMATS", [*formats.FILE_FORMATS, DUMMY, DUMMY])
+    with pytest.raises(ConfigError, match="twice"):
+        run_job(options(formats=(DUMMY.format,)), tmp_path, models=models())
+
+
+def test_numbers_of_numpy_are_numbers_in_the_report(tmp_path: Path) -> None:
+    asked = JobOptions(
+        SourceOptions(NAME),
+        motion=MotionOptions(height_m=np.float32(1.8), focal_px=np.int64(300), smooth="off"),  # type: ignore[arg-type]
+        results=ResultOptions(video=False),
+    )
+    report = run_job(asked, tmp_path, models=models())
+    assert json.loads(json.dumps(report.to_json())) == run_json(tmp_path)
+    assert run_json(tmp_path)["options"]["motion"]["focal_px"] == 300

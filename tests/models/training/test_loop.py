@@ -208,3 +208,9 @@ def test_several_processes_have_limits(
     with pytest.raises(ConfigError, match=message):
         train(stage, Run(data, tmp_path / "run", compiled=compiled), Processes(0, 2))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_stage_is_refused(make: Make, tmp_path: Path) -> None:
+    make("frames", 3).save(tmp_path)
+    with pytest.raises(DataError, match=r"of another stage \(single frames"):
+        resume(make("windows", 3), tmp_path)

@@ -95,3 +95,11 @@ def test_size_is_not_asked_of_a_stream() -> None:
 def test_live_sources_have_no_start(text: str) -> None:
     with pytest.raises(ConfigError, match=r"start_s 3 was given with .*clips only"):
         open_source(text, start_s=3.0)
+
+
+@pytest.mark.parametrize("asked", [{"fps": 2.0}, {"live": LiveOptions(fourcc="MJPG")}, {"start_s": 2.0}])
+@pytest.mark.parametrize("address", ["http://joe:SECRET@host/x", "rtsp://joe:SECRET@host/x", "ftp://joe:SECRET@host/x"])
+def test_no_message_holds_a_password(address: str, asked: dict) -> None:
+    with pytest.raises((ConfigError, SourceError)) as caught:
+        open_source(address, **asked)
+    assert "SECRET" not in str(caught.value) and "host" in str(caught.value)
