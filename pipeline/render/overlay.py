@@ -31,21 +31,20 @@ def _bone_colour(a: int, b: int) -> Colour:
 _BONES = tuple((a, b, _bone_colour(a, b), 0.5 if a in _FACE else 1.0) for a, b in COCO_17.bones)
 
 
-def draw_pose2d(image: U8, pose: Pose2D, seen_score: float = SEEN_SCORE) -> None:
+def draw_pose2d(image: U8, pose: Pose2D) -> None:
     """Draw a person's keypoints and bones in place.
 
-    Left is orange, right is blue, what belongs to neither is white. Joints below ``seen_score`` and their bones are
+    Left is orange, right is blue, what belongs to neither is white. Joints below ``SEEN_SCORE`` and their bones are
     faint, missing joints are absent, joints that were filled in (interpolated, held) are hollow.
 
     Args:
         image: uint8 [H, W, 3] BGR; may be a view into a larger picture.
         pose: in pixels of this image.
-        seen_score: see above.
     """
     known = _in_reach(image, pose.xy_px) & (pose.origin != int(Origin.MISSING))
     if not known.any():
         return
-    seen = known & (np.nan_to_num(pose.score) >= seen_score)
+    seen = known & (np.nan_to_num(pose.score) >= SEEN_SCORE)
     width_px = _width_px(image, pose.xy_px[known])
     if (known & ~seen).any():
         _draw_faint(image, pose, known, seen, width_px)

@@ -25,10 +25,10 @@ class Font:
         line_px: height of a line.
     """
 
-    def __init__(self, size_px: int, bold: bool = False) -> None:
+    def __init__(self, size_px: int) -> None:
         self.size_px = max(6, size_px)
         self.line_px = math.ceil(self.size_px * 1.3)
-        wanted = FontProperties(family=_FAMILY, weight="bold" if bold else "normal")
+        wanted = FontProperties(family=_FAMILY)
         self._font = FT2Font(fontManager.findfont(wanted))
         # At 72 dots per inch one point is one pixel.
         self._font.set_size(self.size_px, 72)
