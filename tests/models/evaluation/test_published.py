@@ -118,4 +118,4 @@ def test_humaneva_needs_its_own_network(tmp_path: Path, folder: Path, capsys: py
     row = capsys.readouterr().out.splitlines()[2].split()
     assert row[:4] == ["no_refine_15", "-", "-", "-"] and all(float(cell) > 0 for cell in row[4:]) and len(row) == 11
     assert app.main([*words, "--keypoints", "projected"]) == 2
-    assert "needs lenses, which HumanEva-I has not" in capsys.readouterr().err
+    assert "needs lenses, which HumanEva-I lacks" in capsys.readouterr().err
