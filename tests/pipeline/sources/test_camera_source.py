@@ -192,7 +192,7 @@ def test_an_unplugged_camera_comes_back_with_reconnect() -> None:
     assert {frame.image.shape for frame in frames} == {(96, 128, 3)}
     assert source.state.reconnects == 1
     source.close()
-    assert any("opened again" in warning for warning in source.warnings)
+    assert any("opening it again" in warning for warning in source.warnings)
     assert any("64x48" in warning for warning in source.warnings)
     assert (first.released, absent.released, second.released) == (1, 1, 1)
 

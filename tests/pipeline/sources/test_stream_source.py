@@ -189,7 +189,7 @@ def test_a_broken_stream_comes_back(kind: str, end: str) -> None:
     check_times(frames)
     if end == "stall":  # the break has its true length in the times
         assert frames[10].time_s - frames[9].time_s > 0.9
-    assert len(source.warnings) == 1 and "opened again" in source.warnings[0]
+    assert len(source.warnings) == 1 and "opening it again" in source.warnings[0]
 
 
 def test_a_server_that_was_away_comes_back_at_its_address() -> None:
