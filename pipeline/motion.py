@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from pipeline.arrays import F32, F64, I64, U8, Bools, read_only
-from pipeline.skeletons import COCO_17, H36M_17
+from pipeline.skeletons import COCO_17
 from pipeline.types import Origin, Person, Pose2D, Pose3D, Rows
 
 
@@ -136,7 +136,3 @@ def empty_keypoints(count: int) -> tuple[F32, F32, U8]:
         np.zeros((count, joints), np.float32),
         np.full((count, joints), Origin.MISSING, np.uint8),
     )
-
-
-JOINTS = H36M_17.joints
-"""Names of the 17 joints of ``Track.xyz_m``, in order."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+import app
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,3 +62,20 @@ def test_links_lead_to_files(page: str) -> None:
     text = path.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         assert "://" in target or (path.parent / target).exists(), target
+
+
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "weights" / "README.md"]
+COMMANDS = sorted(
+    {
+        re.sub(r"\s+#.*| \[.*", "", line).strip()
+        for page in PAGES
+        for line in re.findall(r"^ {4}(?:\S+ )?app\.py (.*)", page.read_text(encoding="utf-8"), re.M)
+        if "..." not in line
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_the_pages_exist(command: str) -> None:
+    """Their words are understood; what they name need not be there."""
+    assert app.parse(shlex.split(command)).verb

@@ -16,7 +16,6 @@ BY_SIDE: dict[str, Colour] = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 OUTLINE: Colour = (24, 20, 18)
 BACKGROUND: Colour = (31, 27, 24)
 FLOOR: Colour = (44, 39, 35)
-SHADOW: Colour = (26, 22, 19)
 GRID: Colour = (74, 67, 60)
 TEXT: Colour = (240, 240, 240)
 TEXT_FAINT: Colour = (172, 162, 150)

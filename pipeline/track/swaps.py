@@ -34,7 +34,6 @@ _PARTS = {
     "hips": ("l_hip",),
     "legs": ("l_knee", "l_ankle"),
 }
-_PART_NAMES = list(_PARTS)
 # Joints that are swapped together, and the relative frequency of each swap.
 _MODES: tuple[tuple[tuple[str, ...], float], ...] = (
     ((), 0.0),

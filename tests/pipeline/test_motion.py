@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from pipeline.motion import JOINTS, Motion, Track, empty_keypoints
+from pipeline.motion import Motion, Track, empty_keypoints
 from pipeline.skeletons import H36M_17
 from pipeline.types import Origin, Person, Pose2D, Pose3D, Rows
 from tests.helpers.stand_ins import pose2d
@@ -56,7 +56,7 @@ def test_shapes_dtypes_and_read_only_arrays() -> None:
     assert track.xyz_m.shape == track.smoothed_m.shape == (20, 17, 3) and track.xy_px.shape == (20, 17, 2)
     dtypes = {track.frame_index.dtype, track.time_s.dtype, track.xyz_m.dtype, track.origin.dtype, track.settled.dtype}
     assert [str(dtype) for dtype in sorted(dtypes, key=str)] == ["bool", "float32", "float64", "int64", "uint8"]
-    assert track.xyz_m.shape[1] == len(JOINTS) == len(H36M_17)
+    assert track.xyz_m.shape[1] == len(H36M_17.joints) == len(H36M_17)
 
 
 @pytest.mark.parametrize("smoothed", [True, False])
